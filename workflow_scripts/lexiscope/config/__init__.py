@@ -1,0 +1,1 @@
+"""The study file: its grammar, and how it is read."""

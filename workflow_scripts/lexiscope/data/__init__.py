@@ -1,0 +1,1 @@
+"""Stage 1. Real and generated data behind one catalogue and one layout."""

@@ -1,0 +1,1 @@
+"""Stage 6. Scores of every space on every benchmark."""

@@ -1,0 +1,1 @@
+"""Stage 4. Language models, and the input and output embeddings inside them."""

@@ -1,0 +1,122 @@
+"""What a study may say about an embedding space."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from lexiscope.config.base import Name, Section
+
+
+class DistributionalConfig(Section):
+    """What the models trained on a corpus of running text have in common.
+
+    There is no ``min_count``: the corpus's vocabulary has already decided which words are kept.
+    """
+
+    corpus: Name
+    vector_size: PositiveInt = 300
+    window: PositiveInt = 5
+    epochs: PositiveInt = 5
+
+
+class SkipGramConfig(DistributionalConfig):
+    """What word2vec and fastText have in common.
+
+    Attributes
+    ----------
+    sg
+        Skip-gram if true (as in Derby et al. 2020), CBOW if false.
+    negative
+        Number of noise words drawn for each pair.
+    sample
+        Threshold of relative frequency above which occurrences are dropped at random; 0 keeps all.
+    learning_rate
+        Where the linear decay starts.
+    deterministic
+        One thread, so that the same seed gives the same bytes. With more, threads overwrite each other's
+        updates (Hogwild) and no two runs are equal.
+    """
+
+    sg: bool = True
+    negative: PositiveInt = 5
+    sample: float = Field(default=1e-3, ge=0, le=1)
+    learning_rate: PositiveFloat = 0.025
+    deterministic: bool = True
+
+
+class Word2VecConfig(SkipGramConfig):
+    """word2vec as gensim trains it (Mikolov et al. 2013).
+
+    Attributes
+    ----------
+    min_learning_rate
+        Where the linear decay of the learning rate ends.
+    ns_exponent
+        Noise words are drawn by count to this power.
+    """
+
+    kind: Literal["word2vec"]
+    min_learning_rate: PositiveFloat = 1e-4
+    ns_exponent: float = Field(default=0.75, ge=0, le=1)
+
+
+class FastTextConfig(SkipGramConfig):
+    """fastText: a word is the mean of its own vector and those of its character n-grams (Bojanowski et al. 2017).
+
+    Attributes
+    ----------
+    min_n, max_n
+        Lengths of the n-grams in characters; both 0 for none.
+    bucket
+        Number of rows that n-grams are hashed to. Each takes 4 × ``vector_size`` bytes.
+    """
+
+    kind: Literal["fasttext"]
+    sample: float = Field(default=1e-4, ge=0, le=1)
+    learning_rate: PositiveFloat = 0.05
+    min_n: int = Field(default=3, ge=0)
+    max_n: int = Field(default=6, ge=0)
+    bucket: PositiveInt = 2_000_000
+
+    @model_validator(mode="after")
+    def _ngrams_in_order(self) -> FastTextConfig:
+        if self.min_n > self.max_n:
+            raise ValueError(f"min_n ({self.min_n}) is greater than max_n ({self.max_n})")
+        return self
+
+
+class GloVeConfig(DistributionalConfig):
+    """GloVe (Pennington et al. 2014).
+
+    Attributes
+    ----------
+    learning_rate
+        Start of AdaGrad's step size.
+    x_max, alpha
+        A pair seen x times weighs ``min(1, (x / x_max) ** alpha)``.
+    combine
+        ``sum``: word vector + context vector, as the published vectors; ``word``: the word vector alone.
+    backend
+        ``lexiscope``: the model as published. ``glove_python``: the package that Derby et al. used, in its own
+        conda environment; it has one matrix for words and contexts and no ``combine``.
+    memory_mb
+        Memory for the co-occurrence counts before they are spilt to disk.
+    """
+
+    kind: Literal["glove"]
+    epochs: PositiveInt = 25
+    learning_rate: PositiveFloat = 0.05
+    x_max: PositiveFloat = 100.0
+    alpha: float = Field(default=0.75, gt=0, le=1)
+    combine: Literal["sum", "word"] = "sum"
+    backend: Literal["lexiscope", "glove_python"] = "lexiscope"
+    memory_mb: PositiveInt = 1024
+
+
+class RandomConfig(Section):
+    """Gaussian random vectors over the lexicon: what a space without knowledge scores."""
+
+    kind: Literal["random"]
+    vector_size: PositiveInt = 300

@@ -1,0 +1,81 @@
+"""The grammar of a study file, as typed models.
+
+Each stage owns the models of its own section; this module puts them together and checks the names that
+sections use of one another.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from lexiscope.activation_maximisation.config import ActivationMaximisationConfig
+from lexiscope.config.base import Name, Section
+from lexiscope.corpora.config import CorpusConfig
+from lexiscope.data.miniature.config import MiniatureConfig
+from lexiscope.embeddings.config import (
+    ExportFormat,
+    FastTextConfig,
+    FileConfig,
+    GloVeConfig,
+    RandomConfig,
+    Word2VecConfig,
+)
+from lexiscope.evaluation.config import ProtocolConfig
+from lexiscope.language_models.config import CharCNNLSTMConfig, InputSpaceConfig, OutputSpaceConfig
+from lexiscope.report.config import ReportConfig
+
+StudyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+
+LanguageModelConfig = CharCNNLSTMConfig
+
+SpaceConfig = Annotated[
+    Word2VecConfig
+    | GloVeConfig
+    | FastTextConfig
+    | RandomConfig
+    | InputSpaceConfig
+    | OutputSpaceConfig
+    | ActivationMaximisationConfig
+    | FileConfig,
+    Field(discriminator="kind"),
+]
+
+
+class DataConfig(Section):
+    """Where data come from."""
+
+    source: Literal["miniature", "mirror", "download"] = "miniature"
+    root: str | None = Field(None, description="The mirror's folder, or where downloads are kept.")
+    miniature: MiniatureConfig = MiniatureConfig()
+
+    @model_validator(mode="after")
+    def _mirror_needs_root(self) -> DataConfig:
+        if self.source == "mirror" and self.root is None:
+            raise ValueError("source 'mirror' needs the key 'root', the folder that holds the data")
+        return self
+
+
+class LexiconConfig(Section):
+    """The words that all spaces share: the ``size`` most frequent of a corpus's vocabulary."""
+
+    corpus: Name | None = Field(None, description="By default that of the first language model or space.")
+    size: int = Field(20_000, ge=10)
+
+
+class Study(Section):
+    """A whole study."""
+
+    study: StudyName
+    seed: int = Field(1, ge=0, lt=2**31, description="Every random choice of the study derives from it.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    data: DataConfig = DataConfig()
+    corpora: dict[Name, CorpusConfig] = {}
+    language_models: dict[Name, LanguageModelConfig] = {}
+    lexicon: LexiconConfig = LexiconConfig()
+    spaces: dict[Name, SpaceConfig] = Field(min_length=1)
+    tasks: tuple[str, ...] = ()
+    protocol: ProtocolConfig = ProtocolConfig()
+    export: tuple[ExportFormat, ...] = ()
+    report: ReportConfig = ReportConfig()

@@ -1,0 +1,161 @@
+"""What a study needs built: which datasets, corpora and models, and with what identity.
+
+The rules ask these questions to draw the graph of jobs. Only what a space or the lexicon leads to is built.
+"""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lexiscope.config.study import Study
+from lexiscope.data.prepare import dataset_inputs
+from lexiscope.errors import LexiscopeError
+from lexiscope.evaluation.tasks import resolve_tasks
+from lexiscope.files import digest_json
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answers for one study."""
+
+    study: Study
+
+    # Which things are built -----------------------------------------------------------------------
+
+    def spaces(self, *kinds: str) -> list[str]:
+        """Names of the spaces of these kinds (of all kinds when none is given)."""
+        return [name for name, space in self.study.spaces.items() if not kinds or space.kind in kinds]
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Names of the language models that some space is taken from."""
+        used = {space.model for space in self.study.spaces.values() if hasattr(space, "model")}
+        return [name for name in self.study.language_models if name in used]
+
+    @cached_property
+    def lexicon_corpus(self) -> str | None:
+        """The corpus that the lexicon counts; None when the study trains nothing and has no lexicon."""
+        if self.study.lexicon.corpus is not None:
+            return self.study.lexicon.corpus
+        if self.models:
+            return self.study.language_models[self.models[0]].corpus
+        trained = [space.corpus for space in self.study.spaces.values() if hasattr(space, "corpus")]
+        return trained[0] if trained else None
+
+    @cached_property
+    def corpora(self) -> list[str]:
+        """Names of the corpora that are encoded."""
+        used = {self.lexicon_corpus}
+        used |= {self.study.language_models[name].corpus for name in self.models}
+        used |= {space.corpus for space in self.study.spaces.values() if hasattr(space, "corpus")}
+        return [name for name in self.study.corpora if name in used]
+
+    @cached_property
+    def tasks(self) -> dict[str, tuple[str, ...]]:
+        """Task groups to run, each with its datasets."""
+        return resolve_tasks(self.study.tasks)
+
+    def corpus_datasets(self, corpus: str) -> list[str]:
+        """Catalogue keys of the datasets that a corpus reads."""
+        sources = self.study.corpora[corpus].sources
+        return list(dict.fromkeys(source.dataset for source in sources if hasattr(source, "dataset")))
+
+    def corpus_texts(self, corpus: str) -> list[str]:
+        """The user's own text files that a corpus reads.
+
+        Raises
+        ------
+        LexiscopeError
+            If a pattern matches no file.
+        """
+        found: list[str] = []
+        for number, source in enumerate(self.study.corpora[corpus].sources):
+            if not hasattr(source, "text"):
+                continue
+            matches = sorted(glob.glob(source.text, recursive=True))
+            if not matches:
+                raise LexiscopeError(
+                    f"no file matches {source.text!r}", where=f"corpora.{corpus}.sources.{number}.text"
+                )
+            found += matches
+        return found
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """Catalogue keys of all datasets that are prepared."""
+        used = [key for corpus in self.corpora for key in self.corpus_datasets(corpus)]
+        used += [key for datasets in self.tasks.values() for key in datasets]
+        return list(dict.fromkeys(used))
+
+    # Where data lie -------------------------------------------------------------------------------
+
+    @cached_property
+    def data_root(self) -> Path:
+        """The folder with the data, in the layout that all sources share."""
+        data = self.study.data
+        if data.source == "miniature":
+            key = digest_json([data.miniature.model_dump(mode="json"), self.study.seed])[:8]
+            return Path("resources") / f"miniature-{key}"
+        return Path(data.root or "resources/download").expanduser()
+
+    def dataset_inputs(self, dataset: str) -> list[str]:
+        """Files of a dataset that must exist beforehand: those of a mirror.
+
+        Raises
+        ------
+        LexiscopeError
+            If the mirror lacks one.
+        """
+        if self.study.data.source != "mirror":
+            return []
+        return [str(path) for path in dataset_inputs(dataset, self.data_root)]
+
+    # Identity -------------------------------------------------------------------------------------
+
+    def space_seed(self, space: str) -> int:
+        """The seed of a space or model: its own if it has one, else the study's."""
+        own = getattr(self.study.spaces[space], "seed", None)
+        return self.study.seed if own is None else own
+
+    def model_seed(self, model: str) -> int:
+        """The seed of a language model: its own if it has one, else the study's."""
+        own = getattr(self.study.language_models[model], "seed", None)
+        return self.study.seed if own is None else own
+
+    def model_of(self, space: str) -> str:
+        """The language model behind a space, or the space's kind when there is none."""
+        config = self.study.spaces[space]
+        if hasattr(config, "of"):
+            return self.model_of(config.of)
+        return getattr(config, "model", config.kind)
+
+    def space_recipe(self, space: str) -> dict[str, Any]:
+        """All settings that a space depends on, and no others."""
+        config = self.study.spaces[space]
+        recipe: dict[str, Any] = {"space": config.model_dump(mode="json"), "seed": self.space_seed(space)}
+        if hasattr(config, "of"):
+            recipe["of"] = self.space_recipe(config.of)
+        if hasattr(config, "model"):
+            model = self.study.language_models[config.model]
+            recipe["model"] = model.model_dump(mode="json")
+            recipe["model_seed"] = self.model_seed(config.model)
+            recipe["corpus"] = self._corpus_recipe(model.corpus)
+        if hasattr(config, "corpus"):
+            recipe["corpus"] = self._corpus_recipe(config.corpus)
+        if self.lexicon_corpus is not None:
+            recipe["lexicon"] = [self._corpus_recipe(self.lexicon_corpus), self.study.lexicon.size]
+        return recipe
+
+    def _corpus_recipe(self, corpus: str) -> dict[str, Any]:
+        data = self.study.data.model_dump(mode="json", exclude={"root"})
+        config = self.study.corpora[corpus].model_dump(mode="json")
+        return {"config": config, "data": data, "seed": self.study.seed}
+
+    def config_sha256(self, space: str) -> str:
+        """Digest of all settings that the scores of a space depend on."""
+        protocol = self.study.protocol.model_dump(mode="json")
+        return digest_json([self.space_recipe(space), protocol, self.study.data.source])

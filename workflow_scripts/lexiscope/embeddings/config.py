@@ -63,7 +63,7 @@ class Word2VecConfig(SkipGramConfig):
 
 
 class FastTextConfig(SkipGramConfig):
-    """fastText: a word is the mean of its own vector and those of its character n-grams (Bojanowski et al. 2017).
+    """fastText: a word is the mean of its own vector and its character n-grams' (Bojanowski et al. 2017).
 
     Attributes
     ----------
@@ -99,8 +99,8 @@ class GloVeConfig(DistributionalConfig):
     combine
         ``sum``: word vector + context vector, as the published vectors; ``word``: the word vector alone.
     backend
-        ``lexiscope``: the model as published. ``glove_python``: the package that Derby et al. used, in its own
-        conda environment; it has one matrix for words and contexts and no ``combine``.
+        ``lexiscope``: the model as published. ``glove_python``: the package that Derby et al. used, in its
+        own conda environment; it has one matrix for words and contexts and no ``combine``.
     memory_mb
         Memory for the co-occurrence counts before they are spilt to disk.
     """
@@ -120,3 +120,56 @@ class RandomConfig(Section):
 
     kind: Literal["random"]
     vector_size: PositiveInt = 300
+
+
+FileFormat = Literal[
+    "word2vec", "word2vec_binary", "glove", "fasttext", "fasttext_bin", "gensim", "npz", "lexiscope"
+]
+"""What a file of vectors can be. ``fasttext`` is fastText's ``.vec``: the text format of word2vec."""
+
+
+class FileConfig(Section):
+    """Vectors that the user brings.
+
+    Every fault is an error that names the line, unless one of these policies says otherwise; what a policy
+    changed is counted in the log and in the space's provenance.
+
+    Attributes
+    ----------
+    path
+        The file; text and word2vec binary may be packed with gzip.
+    format
+        ``auto`` decides by the file's content.
+    encoding_errors
+        Words that are not UTF-8: refuse the file, ``replace`` the bad bytes by U+FFFD, or read those words
+        as ``latin1``.
+    duplicates
+        A word that comes again: refuse the file, or keep the ``first``.
+    non_finite
+        A vector with NaN or an infinite value: refuse the file, or ``drop`` the word.
+    bad_lines
+        A line that is not a word and its numbers: refuse the file, or ``drop`` the line.
+    align
+        Keep only the words of the study's lexicon, if it has one, in the lexicon's order.
+    """
+
+    kind: Literal["file"]
+    path: str = Field(min_length=1)
+    format: Literal["auto"] | FileFormat = "auto"
+    encoding_errors: Literal["error", "replace", "latin1"] = "error"
+    duplicates: Literal["error", "first"] = "error"
+    non_finite: Literal["error", "drop"] = "error"
+    bad_lines: Literal["error", "drop"] = "error"
+    align: bool = True
+
+
+ExportFormat = Literal["word2vec", "word2vec_binary", "glove", "npz", "gensim"]
+
+EXPORT_EXTENSIONS: dict[ExportFormat, str] = {
+    "word2vec": "vec",
+    "word2vec_binary": "bin",
+    "glove": "txt",
+    "npz": "npz",
+    "gensim": "kv",
+}
+"""The extension, without its dot, that an exported space gets."""

@@ -5,8 +5,8 @@ This is the second file that crosses every border between stages (the first is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -82,6 +82,79 @@ class Evaluation:
     items: list[Item] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Whose scores they are: what every row of one evaluation has in common."""
+
+    study: str
+    space: str
+    model: str
+    seed: int
+    config_sha256: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number as its evaluator knows it; with an `Identity` it becomes a `Score`.
+
+    It starts without a value; `scored`, `skipped` and `failed` give the finished row.
+    """
+
+    dataset: str
+    split: str
+    metric: str
+    baseline: float | None
+    higher_is_better: bool
+    n_used: int
+    n_total: int
+    protocol: str
+    value: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    status: Status = "skipped"
+    error: str = ""
+
+    def for_split(self, split: str) -> Result:
+        """The same for another part of the dataset."""
+        return replace(self, split=split)
+
+    def scored(self, value: float, ci_low: float | None, ci_high: float | None) -> Result:
+        """The finished row, with its value and interval."""
+        return replace(self, value=value, ci_low=ci_low, ci_high=ci_high, status="ok")
+
+    def skipped(self, reason: str) -> Result:
+        """The finished row of a dataset that cannot be scored on this space."""
+        return replace(self, status="skipped", error=reason)
+
+    def failed(self, reason: str) -> Result:
+        """The finished row of a dataset that cannot be read."""
+        return replace(self, status="failed", error=reason)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One item as its evaluator knows it; with an `Identity` it becomes an `Item`."""
+
+    dataset: str
+    item_id: int
+    item: str
+    gold: float | None
+    prediction: float | None
+    used: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluator hands back for one dataset."""
+
+    results: list[Result]
+    answers: list[Answer]
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.results + other.results, self.answers + other.answers)
+
+
 _ARROW = {
     "str": pa.string(),
     "int": pa.int64(),
@@ -105,8 +178,9 @@ def write_evaluation(evaluation: Evaluation, scores: str | Path, items: str | Pa
     _write(evaluation.items, ITEM_SCHEMA, items)
 
 
-def _write(rows: Iterable[Score] | Iterable[Item], schema: pa.Schema, path: str | Path) -> None:
-    write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema), path)
+def _write(rows: Sequence[Score] | Sequence[Item], schema: pa.Schema, path: str | Path) -> None:
+    columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    write_table(pa.table(columns, schema=schema), path)
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:

@@ -1,0 +1,169 @@
+"""One job of the workflow: one space on one task group."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lexiscope.data.receipt import Receipt, read_receipt
+from lexiscope.embeddings.space import EmbeddingSpace, load_space
+from lexiscope.errors import LexiscopeError
+from lexiscope.evaluation import brainbench, word_similarity
+from lexiscope.evaluation.config import ProtocolConfig
+from lexiscope.evaluation.scores import (
+    Evaluation,
+    Identity,
+    Item,
+    Outcome,
+    Result,
+    Score,
+    write_evaluation,
+)
+from lexiscope.evaluation.tasks import TASKS, Dataset, TaskGroup
+from lexiscope.progress import Progress
+from lexiscope.stage import stage_entry
+
+Evaluator = Callable[[EmbeddingSpace, Dataset, Receipt, ProtocolConfig], Outcome]
+
+EVALUATORS: dict[str, Evaluator] = {
+    "word_similarity": word_similarity.evaluate,
+    "brainbench": brainbench.evaluate,
+}
+
+logger = logging.getLogger("lexiscope")
+
+
+@stage_entry
+def evaluate_space(
+    *,
+    space: Path,
+    task: str,
+    receipts: Mapping[str, Path],
+    protocol: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    scores: Path,
+    items: Path,
+) -> None:
+    """Score one space on the datasets of one task group.
+
+    Parameters
+    ----------
+    space
+        The space, as written by `save_space`.
+    task
+        A task group of `TASKS`.
+    receipts
+        Receipt of each dataset to be scored, by dataset key: all of the group's datasets or some.
+    protocol
+        Fields of `ProtocolConfig`.
+    identity
+        Fields of `Identity`: which space of which study this is.
+    scores, items
+        The two Parquet files to write. The rows follow the order of the registry.
+
+    Raises
+    ------
+    LexiscopeError
+        If the task, the space or a receipt is unknown or unreadable. A dataset that is itself unreadable or
+        cannot be scored becomes rows of status ``failed`` or ``skipped``, and the others are scored.
+    """
+    group = _task_group(task)
+    at_hand = _read_receipts(group, receipts)
+    evaluation = evaluate_group(
+        load_space(space),
+        group,
+        at_hand,
+        protocol=ProtocolConfig.model_validate(dict(protocol)),
+        identity=Identity(**identity),
+    )
+    write_evaluation(evaluation, scores, items)
+
+
+def _task_group(task: str) -> TaskGroup:
+    if task not in TASKS:
+        raise LexiscopeError(f"unknown task {task!r}", remedy=f"known are {', '.join(TASKS)}")
+    return TASKS[task]
+
+
+def _read_receipts(group: TaskGroup, receipts: Mapping[str, Path]) -> dict[str, Receipt]:
+    """The receipts in the order of the registry, each checked to be of the dataset it is given for."""
+    if not receipts:
+        raise LexiscopeError(f"task {group.name!r} was given no dataset")
+    for key in receipts:
+        group.dataset(key)
+    read = {
+        dataset.key: read_receipt(receipts[dataset.key])
+        for dataset in group.datasets
+        if dataset.key in receipts
+    }
+    for key, receipt in read.items():
+        if receipt.dataset != key:
+            raise LexiscopeError(
+                f"a receipt of {receipt.dataset!r} was given for dataset {key!r}", where=receipts[key]
+            )
+    return read
+
+
+def evaluate_group(
+    space: EmbeddingSpace,
+    group: TaskGroup,
+    receipts: Mapping[str, Receipt],
+    *,
+    protocol: ProtocolConfig,
+    identity: Identity,
+) -> Evaluation:
+    """Score a space in memory on the datasets of ``receipts``; see `evaluate_space`."""
+    evaluation = Evaluation()
+    with Progress(f"{identity.space} on {group.name}", total=len(receipts), unit="dataset") as progress:
+        for key, receipt in receipts.items():
+            dataset = group.dataset(key)
+            try:
+                outcome = EVALUATORS[group.name](space, dataset, receipt, protocol)
+            except LexiscopeError as error:
+                logger.error("%s", error)
+                outcome = _failed(dataset, protocol, _reason(error))
+            _add(evaluation, outcome, identity, group.name, receipt.sha256)
+            progress.advance(1, note=key)
+    return evaluation
+
+
+def _failed(dataset: Dataset, protocol: ProtocolConfig, reason: str) -> Outcome:
+    blanks = [
+        Result(
+            dataset=measure.dataset,
+            split="test",
+            metric=measure.metric,
+            baseline=measure.baseline,
+            higher_is_better=measure.higher_is_better,
+            n_used=0,
+            n_total=0,
+            protocol=protocol.describe(),
+        )
+        for measure in dataset.measures
+    ]
+    return Outcome([blank.failed(reason) for blank in blanks], [])
+
+
+def _reason(error: LexiscopeError) -> str:
+    """The message with the file's name alone: results must not depend on the folder they were made in."""
+    where = None if error.where is None else Path(error.where).name
+    return str(LexiscopeError(error.problem, where=where, line=error.line, remedy=error.remedy))
+
+
+def _add(evaluation: Evaluation, outcome: Outcome, identity: Identity, task: str, sha256: str) -> None:
+    who = asdict(identity)
+    for result in outcome.results:
+        score = Score(**who, task=task, dataset_sha256=sha256, **asdict(result))
+        evaluation.scores.append(score)
+        value = "-" if score.value is None else f"{score.value:.4f}"
+        logger.info(
+            "%s %s: %s %s (%d of %d) %s",
+            *(score.dataset, score.split, score.metric, value, score.n_used, score.n_total, score.error),
+        )
+    evaluation.items.extend(
+        Item(study=identity.study, space=identity.space, seed=identity.seed, task=task, **vars(answer))
+        for answer in outcome.answers
+    )

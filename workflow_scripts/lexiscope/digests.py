@@ -20,7 +20,7 @@ DATA_SUFFIXES = {".yaml", ".csv", ".j2", ".css", ".js"}
 
 @functools.cache
 def code_digest(script: str | Path) -> str:
-    """SHA-256 (hex, 16 digits) of a script and of every module of this package that it imports, directly or not.
+    """SHA-256 (16 hex digits) of a script and of all modules of this package that it imports.
 
     Files that a module's folder holds beside it (templates, tables) count when the module's package is a
     stage of which they are part.
@@ -32,7 +32,7 @@ def code_digest(script: str | Path) -> str:
 
 
 def closure(script: Path) -> set[Path]:
-    """The files that ``script`` is made of: itself, the modules it imports from here, and their data files."""
+    """The files that ``script`` is made of: itself, the modules it imports, and their data files."""
     found: set[Path] = set()
     waiting = [script.resolve()]
     while waiting:
@@ -48,8 +48,8 @@ def closure(script: Path) -> set[Path]:
 
 
 def _data_files(module: Path) -> Iterator[Path]:
-    """Data files that the module names: those whose file name or folder name stands in one of its strings."""
-    names = {text for text in _strings(module)}
+    """Data files that the module names: their file or folder name stands in one of its strings."""
+    names = set(_strings(module))
     for path in sorted(module.parent.rglob("*")):
         if path.suffix not in DATA_SUFFIXES:
             continue

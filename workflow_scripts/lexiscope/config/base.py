@@ -19,7 +19,7 @@ class Section(BaseModel):
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
-    """The member of ``known`` that ``word`` was probably meant to be, as a question; None when none is near."""
+    """What ``word`` was probably meant to be, as a question; else what is known, if that is short."""
     known = sorted(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:

@@ -97,11 +97,18 @@ def _explain(entry: Any) -> Mistake:
         known = () if model is None else model.model_fields
         return Mistake(path, "unknown key", suggest(str(path[-1]), known))
     if kind == "union_tag_not_found":
-        return Mistake((*path, "kind"), "missing", f"one of {context['expected_tags']}"
-                       if "expected_tags" in context else "every entry says of which kind it is")
+        return Mistake(
+            (*path, "kind"),
+            "missing",
+            f"one of {context['expected_tags']}"
+            if "expected_tags" in context
+            else "every entry says of which kind it is",
+        )
     if kind == "union_tag_invalid":
         expected = [tag.strip("' ") for tag in context["expected_tags"].split(",")]
-        return Mistake((*path, "kind"), f"unknown kind {context['tag']!r}", suggest(context["tag"], expected))
+        return Mistake(
+            (*path, "kind"), f"unknown kind {context['tag']!r}", suggest(context["tag"], expected)
+        )
     if kind == "missing":
         return Mistake(path, "missing", "this key must be given")
     given = entry["input"]

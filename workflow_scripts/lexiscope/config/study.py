@@ -71,8 +71,8 @@ class Study(Section):
     seed: int = Field(1, ge=0, lt=2**31, description="Every random choice of the study derives from it.")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     data: DataConfig = DataConfig()
-    corpora: dict[Name, CorpusConfig] = {}
-    language_models: dict[Name, LanguageModelConfig] = {}
+    corpora: dict[Name, CorpusConfig] = Field({})
+    language_models: dict[Name, LanguageModelConfig] = Field({})
     lexicon: LexiconConfig = LexiconConfig()
     spaces: dict[Name, SpaceConfig] = Field(min_length=1)
     tasks: tuple[str, ...] = ()

@@ -10,12 +10,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lexiscope.errors import LexiscopeError
-from lexiscope.files import digest_json, read_json, write_json
+from lexiscope.files import digest_json, existing_path, read_json, write_json
 
 
 @dataclass(frozen=True)
 class ReceiptFile:
-    """One file of a dataset; ``path`` is relative to the receipt's ``root``, ``role`` says what it is for."""
+    """One file of a dataset.
+
+    Attributes
+    ----------
+    path
+        Relative to the receipt's ``root``, as the catalogue has it: without the ``.gz`` of a packed copy.
+    role
+        What the file is for.
+    sha256, bytes
+        Of its plain content, so that a packed copy and a plain one have the same receipt.
+    """
 
     path: str
     role: str
@@ -50,8 +60,16 @@ class Receipt:
         return digest_json([[file.path, file.sha256] for file in self.files])
 
     def paths(self, role: str) -> list[Path]:
-        """The files of one role, in reading order; empty when the dataset has none of them."""
-        return [Path(self.root) / file.path for file in self.files if file.role == role]
+        """The files of one role as they are stored (some as ``.gz``), in reading order.
+
+        Empty when the dataset has none of that role.
+
+        Raises
+        ------
+        LexiscopeError
+            If a file has gone since the receipt was written.
+        """
+        return [existing_path(Path(self.root) / file.path) for file in self.files if file.role == role]
 
     def path(self, role: str) -> Path:
         """The only file of a role.

@@ -1,0 +1,54 @@
+"""Sizes and strengths of the miniature."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from lexiscope.config.base import Section
+
+
+class MiniatureConfig(Section):
+    """What the artificial language and its data sets are made of; the defaults are the project's miniature."""
+
+    nouns_per_subfield: int = Field(12, ge=5, le=60, description="common nouns in each semantic subfield")
+    verbs_per_subfield: int = Field(5, ge=2, le=40, description="verbs in each subfield")
+    adjectives_per_subfield: int = Field(6, ge=2, le=40, description="adjectives in each subfield")
+    names_per_subfield: int = Field(36, ge=5, le=200, description="given names, cities, companies: each")
+    derived_per_affix: int = Field(24, ge=4, le=200, description="rare words made with each affix")
+    unattested_per_affix: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="words made with each affix that no text contains, for the rare word set",
+    )
+
+    latent_dim: int = Field(24, ge=8, le=128, description="dimensions of the meaning space")
+    zipf_exponent: float = Field(
+        0.95, gt=0, le=2, description="of the word frequencies inside a word class"
+    )
+    selectional_strength: float = Field(
+        5.0, ge=0, le=20, description="how much meaning decides which words combine (0: not at all)"
+    )
+    topic_strength: float = Field(1.3, ge=0, le=5, description="how unevenly words spread over the topics")
+
+    lm1b_tokens: int = Field(500_000, ge=1_000, description="training and held-out tokens together")
+    lm1b_shards: int = Field(4, ge=1, le=100)
+    lm1b_heldout_shards: int = Field(2, ge=1, le=50)
+    lm1b_heldout_share: float = Field(0.05, gt=0, lt=0.5)
+    ptb_tokens: int = Field(60_000, ge=1_000)
+    wikitext_tokens: int = Field(40_000, ge=1_000)
+    enwiki_tokens: int = Field(40_000, ge=1_000)
+
+    simlex_pairs: int = Field(600, ge=20, le=5_000)
+    ws353_pairs: int = Field(300, ge=20, le=5_000, description="in each of the two subsets")
+    men_pairs: int = Field(1_000, ge=20, le=10_000)
+    mturk_pairs: int = Field(300, ge=20, le=5_000)
+    rareword_pairs: int = Field(600, ge=20, le=5_000)
+    raters: int = Field(10, ge=1, le=100, description="simulated raters of a pair")
+    rating_noise: float = Field(
+        0.15, ge=0, le=1, description="standard deviation of one rater's error, as a share of the scale"
+    )
+
+    brain_noise: float = Field(
+        2.0, ge=0, le=20, description="standard deviation of a sensor's noise relative to its signal's"
+    )

@@ -1,0 +1,92 @@
+"""Losses of the softmax layer: exact, in blocks, and sampled for training."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+LOGITS_AT_ONCE = 1 << 24
+
+
+def full_loss(outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Mean negative log-probability of the targets, in nats.
+
+    Parameters
+    ----------
+    outputs
+        Shape (n, d).
+    targets
+        Word ids, shape (n,).
+    weight, bias
+        The layer, (V, d) and (V,).
+    """
+    return functional.cross_entropy(functional.linear(outputs, weight, bias).float(), targets)
+
+
+@torch.no_grad()
+def exact_total_loss(outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> float:
+    """Sum of the targets' negative log-probabilities, in nats, in float32 and without a gradient.
+
+    At most ``LOGITS_AT_ONCE`` logits are held at a time. Parameters as for `full_loss`.
+    """
+    rows = max(1, LOGITS_AT_ONCE // len(weight))
+    total = 0.0
+    for block, wanted in zip(torch.split(outputs.float(), rows), torch.split(targets, rows), strict=True):
+        logits = torch.addmm(bias, block, weight.T)  # (rows, V)
+        total += float(functional.cross_entropy(logits, wanted, reduction="sum"))
+    return total
+
+
+class SampledSoftmax:
+    """Softmax over the words of a batch and some drawn words, instead of over all words.
+
+    Candidates are the different targets of a batch and ``n_samples`` draws from the log-uniform (Zipf)
+    distribution over ids, which are ordered by falling frequency. All positions share them. With π_v the
+    probability that word v is a candidate, the loss is the cross-entropy of the logits minus log π_v: its
+    minimum is the model's true distribution (Jean et al. 2015; Jozefowicz et al. 2016, section 3.1).
+    Each candidate occurs once, so a target can never be its own negative.
+
+    Parameters
+    ----------
+    counts
+        Occurrences of each word in the training text, shape (V,), in the order of ids.
+    n_samples
+        Draws, with replacement, for a batch.
+    """
+
+    def __init__(self, counts: NDArray[np.int64], n_samples: int, device: torch.device) -> None:
+        self.n_samples = n_samples
+        self.n_words = len(counts)
+        rank = torch.arange(self.n_words, dtype=torch.float64)
+        log_uniform = torch.log1p(1 / (rank + 1)) / math.log(self.n_words + 1)  # (V,), sums to 1
+        unigram = torch.from_numpy(counts / max(1, counts.sum()))
+        # Logarithms of the probabilities of *not* coming up in one draw, or as one target.
+        self._log_missed_by_draw = torch.log1p(-log_uniform).to(device)
+        self._log_missed_by_target = torch.log1p(-unigram.clamp(max=1 - 1e-12)).to(device)
+
+    def log_inclusion(self, candidates: Tensor, n_targets: int) -> Tensor:
+        """Logarithm of π for the ``candidates`` in a batch with ``n_targets`` positions."""
+        log_missed = self.n_samples * self._log_missed_by_draw[candidates]
+        log_missed = log_missed + n_targets * self._log_missed_by_target[candidates]
+        return torch.log(-torch.expm1(log_missed)).float()
+
+    def draw(self) -> Tensor:
+        """Word ids from the log-uniform distribution, by torch's global generator of the CPU."""
+        uniform = torch.rand(self.n_samples, dtype=torch.float64)
+        drawn = torch.exp(uniform * math.log(self.n_words + 1)).long() - 1
+        return drawn.clamp(0, self.n_words - 1)
+
+    def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Mean loss of a batch; gradients of ``weight`` and ``bias`` are sparse. As `full_loss` else."""
+        negatives = self.draw().to(targets.device)
+        candidates, positions = torch.unique(torch.cat([targets, negatives]), return_inverse=True)
+        rows = functional.embedding(candidates, weight, sparse=True)  # (candidates, d)
+        row_bias = torch.gather(bias, 0, candidates, sparse_grad=True)  # (candidates,)
+        offset = row_bias - self.log_inclusion(candidates, len(targets))
+        logits = functional.linear(outputs, rows).float() + offset  # (n, candidates)
+        return functional.cross_entropy(logits, positions[: len(targets)])

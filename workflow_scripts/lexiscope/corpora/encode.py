@@ -1,0 +1,315 @@
+"""Encoding: the sources of a corpus, read once, to a vocabulary and shards of ids.
+
+Worker processes turn chunks of text into integers of the chunk's own numbering (``interning``); this process,
+in the order of the text, maps them to provisional ids, counts them, sets sentences aside for ``valid`` and
+``test``, and appends them to scratch files. When all is read the vocabulary is known, and the scratch files
+become shards by one table look-up. The result does not depend on the number of processes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiscope.corpora.chunks import ChunkEncoder, EncodedChunk
+from lexiscope.corpora.config import CorpusConfig, DatasetSource, TextSource
+from lexiscope.corpora.encoded import FORMAT, MANIFEST, SPLITS, VOCABULARY, Ids, Split
+from lexiscope.corpora.readers import CHUNK_BYTES, Reader, read_chunks, text_bytes
+from lexiscope.corpora.shards import Scratch, WordCounter, write_shards
+from lexiscope.corpora.vocabulary import EOS_ID, write_vocabulary
+from lexiscope.data.catalogue import load_catalogue
+from lexiscope.data.receipt import Receipt, read_receipt
+from lexiscope.errors import LexiscopeError
+from lexiscope.files import digest_json, sha256_file, write_json
+from lexiscope.progress import Progress
+from lexiscope.stage import stage_entry
+
+logger = logging.getLogger("lexiscope")
+
+BYTES_PER_TOKEN = 5.6
+"""Of English text, its space included: only to tell how far the reading has come."""
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """The files of one source, by split, and how they are read."""
+
+    name: str
+    sha256: str
+    reader: Reader
+    paths: Mapping[Split, Sequence[Path]]
+    max_tokens: int | None
+
+    def missing_splits(self) -> list[Split]:
+        """Those of ``valid`` and ``test`` that must be held out of the training text."""
+        return [split for split in SPLITS if not self.paths[split]]
+
+    def expected_bytes(self) -> float:
+        """About how much text will be read."""
+        size = {split: sum(map(text_bytes, self.paths[split])) for split in SPLITS}
+        if self.max_tokens is not None:
+            size["train"] = min(size["train"], self.max_tokens * BYTES_PER_TOKEN)
+        return sum(size.values())
+
+
+@stage_entry
+def encode_corpus(
+    *, receipts: Sequence[Path], config: dict[str, Any], output: Path, seed: int, threads: int
+) -> None:
+    """Encode the sources of a corpus into the folder ``output`` (see `lexiscope.corpora.encoded`).
+
+    Parameters
+    ----------
+    receipts
+        Receipts of the datasets that the configuration names; they are matched by their dataset's key.
+    config
+        Content of a `CorpusConfig`.
+    output
+        The folder. What an earlier encoding left there is removed first.
+    seed
+        Decides which sentences are held out.
+    threads
+        Number of worker processes.
+
+    Raises
+    ------
+    LexiscopeError
+        If a receipt or a file is missing, or there is no training text.
+    """
+    settings = CorpusConfig.model_validate(config)
+    sets = _text_sets(settings, [read_receipt(path) for path in receipts])
+    output = Path(output)
+    _clear(output)
+    with TemporaryDirectory(prefix="scratch-", dir=output) as folder:
+        gathering = _Gathering(Scratch(Path(folder)), settings, seed)
+        sources = _read_all(sets, gathering, threads)
+        _write(output, gathering, sources, settings, seed)
+
+
+def _text_sets(settings: CorpusConfig, receipts: Sequence[Receipt]) -> list[TextSet]:
+    by_dataset = {receipt.dataset: receipt for receipt in receipts}
+    sets = []
+    for source in settings.sources:
+        if isinstance(source, TextSource):
+            sets.append(_user_text(source))
+        elif source.dataset in by_dataset:
+            sets.append(_dataset_text(source, by_dataset[source.dataset]))
+        else:
+            raise LexiscopeError(f"no receipt was given for the dataset {source.dataset!r}")
+    return sets
+
+
+def _user_text(source: TextSource) -> TextSet:
+    paths = source.paths()
+    return TextSet(
+        name="text",
+        sha256=digest_json([[path.name, sha256_file(path)] for path in paths]),
+        reader="sentences" if source.tokenised else "text",
+        paths={"train": paths, "valid": [], "test": []},
+        max_tokens=source.max_tokens,
+    )
+
+
+def _dataset_text(source: DatasetSource, receipt: Receipt) -> TextSet:
+    dataset = load_catalogue()[source.dataset]
+    if dataset.reader is None:
+        raise LexiscopeError(f"the dataset {source.dataset!r} is no corpus")
+    tokenised_lines = dataset.reader == "text" and dataset.tokenised
+    paths = {split: receipt.paths(split) for split in SPLITS}
+    if not paths["train"]:
+        logger.warning("%s has no training text; what it has for valid and test is used", source.dataset)
+    return TextSet(
+        name=source.dataset,
+        sha256=receipt.sha256,
+        reader="sentences" if tokenised_lines else dataset.reader,
+        paths=paths,
+        max_tokens=source.max_tokens,
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier encoding, the manifest first, so that no moment shows a mixture as finished."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = [path for split in SPLITS for path in folder.glob(f"{split}-*.npy")]
+    for path in [folder / MANIFEST, folder / VOCABULARY, *shards, *folder.glob(".*.part")]:
+        path.unlink(missing_ok=True)
+    for scratch in folder.glob("scratch-*"):
+        for path in scratch.iterdir():
+            path.unlink()
+        scratch.rmdir()
+
+
+class _Gathering:
+    """Takes the encoded chunks in the order of the text, sorts sentences into splits, and counts words."""
+
+    def __init__(self, scratch: Scratch, settings: CorpusConfig, seed: int) -> None:
+        self.scratch, self.words = scratch, WordCounter()
+        self._share, self._seed = settings.held_out, seed
+        self.casing = settings.casing
+
+    def start(self, number: int, text_set: TextSet) -> None:
+        """Begin with a source."""
+        self._number, self._held_out = number, text_set.missing_splits()
+        self._max_tokens, self._taken, self._ordinal = text_set.max_tokens, 0, 0
+        self.kept: Counter[str] = Counter()
+
+    def add(self, chunk: EncodedChunk, split: Split) -> bool:
+        """Take a chunk of the current source; return whether more of this split is wanted."""
+        ids = chunk.tokens.ids
+        lengths = np.diff(np.flatnonzero(ids == EOS_ID), prepend=-1)
+        if split != "train":
+            self._append(chunk, ids, split, len(lengths))
+            return True
+        n_wanted = len(lengths)
+        if self._max_tokens is not None:
+            n_wanted = int(
+                np.searchsorted(np.cumsum(lengths), self._max_tokens - self._taken, side="right")
+            )
+        self.kept["sentences_left_out"] += len(lengths) - n_wanted
+        wanted = lengths[:n_wanted]
+        ids = ids[: wanted.sum()]
+        self._taken += len(ids)
+        self._add_train(chunk, ids, wanted)
+        return n_wanted == len(lengths)
+
+    def _add_train(self, chunk: EncodedChunk, ids: NDArray[np.int32], lengths: NDArray[np.intp]) -> None:
+        ordinals = np.arange(self._ordinal, self._ordinal + len(lengths), dtype=np.uint64)
+        self._ordinal += len(lengths)
+        draw = uniform_hash(ordinals, self._seed, self._number)
+        free = np.ones(len(ids), dtype=bool)
+        for rank, split in enumerate(self._held_out):
+            mine = (draw >= rank * self._share) & (draw < (rank + 1) * self._share)
+            if mine.any():
+                tokens = np.repeat(mine, lengths)
+                self._append(chunk, ids[tokens], split, int(np.count_nonzero(mine)))
+                free &= ~tokens
+        rest = ids if free.all() else ids[free]
+        self._append(chunk, rest, "train", int(np.count_nonzero(rest == EOS_ID)))
+
+    def _append(self, chunk: EncodedChunk, ids: NDArray[np.int32], split: Split, n_sentences: int) -> None:
+        provisional = self.words.provisional_ids(chunk.tokens)
+        if split == "train":
+            self.words.count(provisional, np.bincount(ids, minlength=len(provisional)))
+        self.scratch.append(split, provisional[ids])
+        self.kept[f"{split}_sentences"] += n_sentences
+        self.kept[f"{split}_tokens"] += len(ids)
+
+
+def uniform_hash(ordinals: NDArray[np.uint64], seed: int, stream: int) -> NDArray[np.float64]:
+    """A number in [0, 1) for each ordinal, the same on every machine (SplitMix64's output function).
+
+    Source: Steele, Lea and Flood 2014, *Fast splittable pseudorandom number generators*.
+    """
+    start = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03) % 2**64
+    z = (ordinals + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _read_all(sets: Sequence[TextSet], gathering: _Gathering, threads: int) -> list[dict[str, Any]]:
+    """Read every source; return their entries in the manifest."""
+    expected = sum(text_set.expected_bytes() for text_set in sets)
+    n_processes = max(1, min(threads, int(expected // CHUNK_BYTES)))
+    with (
+        gathering.scratch,
+        ChunkEncoder(n_processes) as encoder,
+        Progress("reading text", total=expected, unit="B") as progress,
+    ):
+        return [
+            _read_source(number, text_set, gathering, encoder, progress)
+            for number, text_set in enumerate(sets)
+        ]
+
+
+def _read_source(
+    number: int, text_set: TextSet, gathering: _Gathering, encoder: ChunkEncoder, progress: Progress
+) -> dict[str, Any]:
+    gathering.start(number, text_set)
+    read: dict[str, dict[str, int]] = {}
+    for split in SPLITS:
+        counts: Counter[str] = Counter()
+        for chunk in encoder.encode(_chunks(text_set, split), text_set.reader, gathering.casing):
+            counts.update(chunk.counts)
+            progress.advance(chunk.n_bytes, note=text_set.name)
+            if not gathering.add(chunk, split):
+                break
+        if text_set.paths[split]:
+            read[split] = dict(sorted(counts.items()))
+    _log(text_set, read)
+    return {
+        "name": text_set.name,
+        "sha256": text_set.sha256,
+        "reader": text_set.reader,
+        "max_tokens": text_set.max_tokens,
+        "read": read,
+        "kept": dict(sorted(gathering.kept.items())),
+    }
+
+
+def _chunks(text_set: TextSet, split: Split) -> Iterator[Any]:
+    return itertools.chain.from_iterable(
+        read_chunks(path, text_set.reader) for path in text_set.paths[split]
+    )
+
+
+def _log(text_set: TextSet, read: Mapping[str, Mapping[str, int]]) -> None:
+    for split, counts in read.items():
+        told = ", ".join(
+            f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number
+        )
+        logger.info("%s %s: %s", text_set.name, split, told or "empty")
+        for trouble in ("bad_bytes", "control_characters", "line_cuts"):
+            if counts.get(trouble):
+                logger.warning(
+                    "%s %s: %d %s", text_set.name, split, counts[trouble], trouble.replace("_", " ")
+                )
+
+
+def _write(
+    output: Path, gathering: _Gathering, sources: list[dict[str, Any]], settings: CorpusConfig, seed: int
+) -> None:
+    vocabulary, final = gathering.words.vocabulary(settings.min_count, settings.max_vocabulary)
+    ids = {split: gathering.scratch.ids(split) for split in SPLITS}
+    if not len(ids["train"]):
+        raise LexiscopeError("the corpus has no training text", remedy="look at its sources and max_tokens")
+    dtype = np.dtype(np.uint16 if len(vocabulary) <= 2**16 else np.uint32)
+    splits = {}
+    with Progress("writing ids", total=sum(map(len, ids.values())), unit="token") as progress:
+        for split in SPLITS:
+            shards = []
+            for shard in write_shards(ids[split], final, dtype, output, split, settings.shard_tokens):
+                progress.advance(shard["tokens"])
+                shards.append(shard)
+            totals = {
+                key: sum(shard[key] for shard in shards) for key in ("tokens", "sentences", "unknown")
+            }
+            splits[split] = {**totals, "shards": shards}
+    path = output / VOCABULARY
+    write_vocabulary(vocabulary, path)
+    manifest = {
+        "format": FORMAT,
+        "dtype": dtype.name,
+        "seed": seed,
+        **settings.model_dump(mode="json", exclude={"sources"}),
+        "vocabulary": {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_file(path),
+            "words": len(vocabulary),
+        },
+        "splits": splits,
+        "sources": sources,
+    }
+    write_json(output / MANIFEST, manifest)
+    logger.info("%d words, %d training tokens", len(vocabulary), splits["train"]["tokens"])

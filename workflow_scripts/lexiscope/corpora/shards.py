@@ -1,0 +1,126 @@
+"""Ids on their way to the disk: provisional ones in scratch files, then final ones in shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiscope.corpora.encoded import SPLITS, Split, sentence_blocks
+from lexiscope.corpora.interning import InternedChunk
+from lexiscope.corpora.vocabulary import EOS, EOS_ID, SPECIALS, UNK, UNK_ID, Vocabulary
+from lexiscope.files import atomic_path, sha256_file
+
+
+class WordCounter:
+    """All words seen, numbered in the order in which they came, with their counts in the training text."""
+
+    def __init__(self) -> None:
+        self._index: dict[bytes, int] = {}
+        self._counts = np.zeros(1 << 16, dtype=np.int64)
+
+    def provisional_ids(self, chunk: InternedChunk) -> NDArray[np.uint32]:
+        """The provisional id of each of a chunk's own ids, specials included."""
+        words = chunk.words.split(b"\n") if chunk.words else []
+        index, n_specials = self._index, len(SPECIALS)
+        for word in words:
+            if word not in index:
+                index[word] = len(index) + n_specials
+        specials = np.arange(n_specials, dtype=np.uint32)
+        return np.concatenate(
+            [specials, np.fromiter(map(index.__getitem__, words), np.uint32, count=len(words))]
+        )
+
+    def count(self, ids: NDArray[np.uint32], frequencies: NDArray[np.int64]) -> None:
+        """Add ``frequencies`` to the counts of the provisional ``ids``, which are unique."""
+        needed = len(self._index) + len(SPECIALS)
+        if needed > len(self._counts):
+            self._counts = np.concatenate([self._counts, np.zeros(needed, dtype=np.int64)])
+        self._counts[ids] += frequencies
+
+    def vocabulary(self, min_count: int, max_words: int | None) -> tuple[Vocabulary, NDArray[np.uint32]]:
+        """The vocabulary, and the final id of every provisional one (`UNK_ID` for the words left out)."""
+        n_specials = len(SPECIALS)
+        n_words = len(self._index)
+        counts = self._counts[n_specials : n_specials + n_words]
+        every = list(self._index)
+        kept = np.flatnonzero(counts >= min_count).tolist()
+        kept.sort(key=lambda number: (-counts[number], every[number]))
+        kept = kept[:max_words]
+        final = np.zeros(n_words + n_specials, dtype=np.uint32)
+        final[EOS_ID] = EOS_ID
+        final[np.array(kept, dtype=np.int64) + n_specials] = np.arange(len(kept)) + n_specials
+        n_unknown = int(self._counts.sum() - self._counts[EOS_ID] - counts[kept].sum())
+        words = (UNK, EOS, *(every[number].decode("utf-8") for number in kept))
+        return Vocabulary(words, np.array([n_unknown, self._counts[EOS_ID], *counts[kept]])), final
+
+
+class Scratch:
+    """One growing file of provisional ids (uint32) a split."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Scratch:
+        self._files = {
+            split: self._stack.enter_context((self._folder / split).open("wb")) for split in SPLITS
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def append(self, split: Split, ids: NDArray[np.uint32]) -> None:
+        """Add ids at the end of a split."""
+        ids.tofile(self._files[split])
+
+    def ids(self, split: Split) -> NDArray[np.uint32]:
+        """All ids of a split as a memory map, once the writing is over."""
+        path = self._folder / split
+        return np.memmap(path, np.uint32, "r") if path.stat().st_size else np.empty(0, dtype=np.uint32)
+
+
+def write_shards(
+    ids: NDArray[np.uint32],
+    final: NDArray[np.uint32],
+    dtype: np.dtype[Any],
+    folder: Path,
+    split: Split,
+    size: int,
+) -> Iterator[dict[str, Any]]:
+    """Write the shards of a split; yield for each its entry in the manifest.
+
+    Parameters
+    ----------
+    ids
+        Provisional ids of the whole split, shape (n_tokens,).
+    final
+        Final id of each provisional one.
+    dtype
+        Of the shards.
+    folder, split
+        Where the files ``<split>-<number>.npy`` go.
+    size
+        Most tokens in a shard.
+    """
+    for number, block in enumerate(sentence_blocks(ids, size)):
+        shard = final[block].astype(dtype)
+        path = folder / f"{split}-{number:05d}.npy"
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, shard, allow_pickle=False)
+        yield {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_file(path),
+            "tokens": len(shard),
+            "sentences": int(np.count_nonzero(shard == EOS_ID)),
+            "unknown": int(np.count_nonzero(shard == UNK_ID)),
+        }

@@ -5,7 +5,6 @@ The rules ask these questions to draw the graph of jobs. Only what a space or th
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 from lexiscope.config.study import Study
 from lexiscope.data.prepare import dataset_inputs
-from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.tasks import resolve_tasks
 from lexiscope.files import digest_json
 
@@ -59,35 +57,10 @@ class Plan:
         """Task groups to run, each with its datasets."""
         return resolve_tasks(self.study.tasks)
 
-    def corpus_datasets(self, corpus: str) -> list[str]:
-        """Catalogue keys of the datasets that a corpus reads."""
-        sources = self.study.corpora[corpus].sources
-        return list(dict.fromkeys(source.dataset for source in sources if hasattr(source, "dataset")))
-
-    def corpus_texts(self, corpus: str) -> list[str]:
-        """The user's own text files that a corpus reads.
-
-        Raises
-        ------
-        LexiscopeError
-            If a pattern matches no file.
-        """
-        found: list[str] = []
-        for number, source in enumerate(self.study.corpora[corpus].sources):
-            if not hasattr(source, "text"):
-                continue
-            matches = sorted(glob.glob(source.text, recursive=True))
-            if not matches:
-                raise LexiscopeError(
-                    f"no file matches {source.text!r}", where=f"corpora.{corpus}.sources.{number}.text"
-                )
-            found += matches
-        return found
-
     @cached_property
     def datasets(self) -> list[str]:
         """Catalogue keys of all datasets that are prepared."""
-        used = [key for corpus in self.corpora for key in self.corpus_datasets(corpus)]
+        used = [key for corpus in self.corpora for key in self.study.corpora[corpus].datasets]
         used += [key for datasets in self.tasks.values() for key in datasets]
         return list(dict.fromkeys(used))
 

@@ -1,0 +1,27 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# The study: config.yaml, or the files given with --configfile (see docs/studies.md).
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/corpora.smk"
+include: "rules/embeddings.smk"
+include: "rules/language_models.smk"
+include: "rules/activation_maximisation.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        all_targets(),

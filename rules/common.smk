@@ -1,0 +1,100 @@
+# Common: the validated study, where its products lie, and what every rule asks for. No rules here.
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
+
+from snakemake.exceptions import WorkflowError
+
+from lexiscope import __version__
+from lexiscope.config.load import load_study
+from lexiscope.digests import code_digest
+from lexiscope.embeddings.config import EXPORT_EXTENSIONS
+from lexiscope.errors import LexiscopeError
+from lexiscope.plan import Plan
+
+try:
+    settings = workflow.config_settings
+    STUDY = load_study(
+        [Path(workflow.basedir) / "config.yaml", *settings.configfiles], settings.config
+    )
+except LexiscopeError as error:
+    raise WorkflowError(str(error)) from None
+
+PLAN = Plan(STUDY)
+RESULTS = f"results/{STUDY.study}"
+REPORTS = f"reports/{STUDY.study}"
+LOGS = f"logs/{STUDY.study}"
+TIMINGS = f"logs/{STUDY.study}/timings"
+GPUS = 1 if STUDY.device == "cuda" else 0
+
+
+def digest(script):
+    """What a rule's products depend on besides its inputs and settings: the code behind its script."""
+    return code_digest(Path(workflow.basedir) / "workflow_scripts" / f"{script}.py")
+
+
+def one_of(names):
+    """A wildcard constraint that admits these names; none at all when there are none."""
+    return "|".join(names) or "(?!)"
+
+
+def settings_of(section):
+    """The settings of one section of the study as a rule's param: plain values that can be compared."""
+    return section.model_dump(mode="json")
+
+
+def lexicon_file():
+    """The lexicon, as an input; nothing when the study trains nothing and has none."""
+    return [f"{RESULTS}/lexicon.tsv"] if PLAN.lexicon_corpus else []
+
+
+def space_file(space):
+    return f"{RESULTS}/spaces/{space}.safetensors"
+
+
+def receipt_file(dataset):
+    return f"{RESULTS}/data/{dataset}.json"
+
+
+def corpus_folder(corpus):
+    return f"{RESULTS}/corpora/{corpus}"
+
+
+def minutes(size_per_minute):
+    """Run time that grows with the input and doubles with each attempt."""
+
+    def runtime(wildcards, input, attempt):
+        return int((10 + input.size_mb / size_per_minute) * 2 ** (attempt - 1))
+
+    return runtime
+
+
+def megabytes(base, per_input_mb=4):
+    """Memory that grows with the input and doubles with each attempt."""
+
+    def mem_mb(wildcards, input, attempt):
+        return int((base + per_input_mb * input.size_mb) * 2 ** (attempt - 1))
+
+    return mem_mb
+
+
+def all_targets():
+    """Everything a study makes."""
+    exports = [
+        f"{RESULTS}/exports/{space}.{EXPORT_EXTENSIONS[format]}"
+        for space in PLAN.spaces()
+        for format in STUDY.export
+    ]
+    return [f"{REPORTS}/report.html", *map(space_file, PLAN.spaces()), *exports]
+
+
+def export_format(extension):
+    """The export format that a file extension stands for."""
+    return {ending: name for name, ending in EXPORT_EXTENSIONS.items()}[extension]
+
+
+def workers(wildcards):
+    """Threads of a trainer whose threads race: one when the same seed must give the same bytes."""
+    return 1 if STUDY.spaces[wildcards.space].deterministic else 8

@@ -1,0 +1,36 @@
+# Stage 7, report. Needs: the scores and everything they came from. Makes: one page, and its figures.
+
+
+rule build_report:
+    """Write the report."""
+    input:
+        scores=rules.merge_scores.output.scores,
+        per_item=rules.merge_scores.output.per_item,
+        spaces=[space_file(space) for space in PLAN.spaces()],
+        histories=[
+            f"{RESULTS}/language_models/{model}.history.json" for model in PLAN.models
+        ],
+        corpora=[corpus_folder(corpus) for corpus in PLAN.corpora],
+        receipts=[receipt_file(dataset) for dataset in PLAN.datasets],
+    output:
+        report=f"{REPORTS}/report.html",
+        figures=directory(f"{REPORTS}/figures"),
+    log:
+        f"{LOGS}/build_report.log",
+    benchmark:
+        f"{TIMINGS}/build_report.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(100),
+    params:
+        study=settings_of(STUDY),
+        spaces=PLAN.spaces(),
+        models=PLAN.models,
+        corpora=PLAN.corpora,
+        datasets=PLAN.datasets,
+        timings=TIMINGS,
+        code=digest("build_report"),
+    script:
+        "../workflow_scripts/build_report.py"

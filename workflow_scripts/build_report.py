@@ -1,0 +1,17 @@
+"""Write the report."""
+
+from lexiscope.report.build import build_report
+
+build_report(
+    study=snakemake.params.study,
+    scores=snakemake.input.scores,
+    items=snakemake.input.per_item,
+    spaces=dict(zip(snakemake.params.spaces, snakemake.input.spaces, strict=True)),
+    histories=dict(zip(snakemake.params.models, snakemake.input.histories, strict=True)),
+    corpora=dict(zip(snakemake.params.corpora, snakemake.input.corpora, strict=True)),
+    receipts=dict(zip(snakemake.params.datasets, snakemake.input.receipts, strict=True)),
+    timings=snakemake.params.timings,
+    output=snakemake.output.report,
+    figures=snakemake.output.figures,
+    log=snakemake.log[0],
+)

@@ -1,0 +1,11 @@
+"""Draw Gaussian vectors for a control space."""
+
+from lexiscope.embeddings.random_vectors import draw_random_vectors
+
+draw_random_vectors(
+    lexicon=snakemake.input.lexicon[0],
+    config=snakemake.params.config,
+    output=snakemake.output.space,
+    seed=snakemake.params.seed,
+    log=snakemake.log[0],
+)

@@ -150,7 +150,7 @@ def _zip_entries(archive: Path) -> Iterator[_Entry]:
 
 @contextlib.contextmanager
 def _damage_told(archive: Path) -> Iterator[None]:
-    """Turn what the readers of archives raise into one error; OSError is how gzip and bzip2 tell of damage."""
+    """Turn what the readers of archives raise into one error (gzip and bzip2 tell of damage by OSError)."""
     try:
         yield
     except LexiscopeError:

@@ -40,6 +40,7 @@ ALGORITHMS: tuple[Algorithm, ...] = ("sha256", "sha512", "sha1", "git_blob", "md
 """Kinds of checksum, the one to be preferred first."""
 
 _NUMBERED = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_TOTAL = re.compile(r"-of-\d+")
 
 
 def _hex(digits: int) -> StringConstraints:
@@ -64,7 +65,7 @@ class Checksum:
 
 
 class Link(Section):
-    """An address; a dead one is kept for the record and never tried. In YAML a bare string is a live one."""
+    """An address; a dead one is kept for the record and never tried. A bare string in YAML is live."""
 
     url: str
     dead: bool = False
@@ -135,8 +136,8 @@ class DataFile(Remote):
 
     @property
     def glob(self) -> str:
-        """The path with a series' number replaced by ``*``."""
-        return _NUMBERED.sub("*", self.path)
+        """A pattern for the same file in a data set of another size: any number and total of a series."""
+        return _TOTAL.sub("-of-*", _NUMBERED.sub("*", self.path))
 
     def expand(self) -> tuple[DataFile, ...]:
         """The single files of a series in numeric order; a single file gives itself."""

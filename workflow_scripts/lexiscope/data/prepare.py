@@ -80,7 +80,7 @@ def _find(dataset: Dataset, root: Path) -> list[FoundFile]:
         if not absent:
             return found
         missing.append(absent)
-    raise _incomplete(dataset, root, missing[0])
+    raise _incomplete(dataset, root, missing[0], remedy=_remedy_for_missing(dataset, root))
 
 
 def _look_up(files: Sequence[DataFile], root: Path) -> tuple[list[FoundFile], list[DataFile]]:
@@ -97,22 +97,32 @@ def _look_up(files: Sequence[DataFile], root: Path) -> tuple[list[FoundFile], li
 
 
 def _find_generated(dataset: Dataset, root: Path) -> list[FoundFile]:
-    """The files that the miniature's generator made: of each role at least one, of a series any number."""
+    """The files that the miniature's generator made: of a series any number, of each role at least one."""
     if not dataset.miniature:
         raise LexiscopeError(
             f"the miniature has no {dataset.key!r}",
             remedy="choose a dataset that it has, or another data.source (mirror, download)",
         )
-    found: list[FoundFile] = []
+    found: dict[str, FoundFile] = {}
     for file in dataset.files:
-        for single in file.expand():
-            if (path := _stored(root / single.path)) is not None:
-                found.append((single, path))
-    made = {file.role for file, _ in found}
+        for name, path in _matches(root, file.glob).items():
+            found.setdefault(name, (file.model_copy(update={"path": name}), path))
+    made = {file.role for file, _ in found.values()}
     lacking = [file for file in dataset.files if file.role not in made and not file.optional]
     if lacking:
-        raise _incomplete(dataset, root, lacking)
-    return found
+        raise _incomplete(
+            dataset, root, lacking, remedy=f"delete {root} and run again, so that it is made anew"
+        )
+    return list(found.values())
+
+
+def _matches(root: Path, pattern: str) -> dict[str, Path]:
+    """Files that match, by their path without the ``.gz`` of a packed copy, in order of that."""
+    stored: dict[str, Path] = {}
+    for path in sorted({*root.glob(pattern), *root.glob(pattern + ".gz")}, reverse=True):
+        # A plain file sorts before its packed copy; reversed, it is the one that stays.
+        stored[path.relative_to(root).as_posix().removesuffix(".gz")] = path
+    return dict(sorted(stored.items()))
 
 
 def _check(
@@ -157,7 +167,9 @@ def _stored(path: Path) -> Path | None:
     return stored if stored.is_file() else None
 
 
-def _incomplete(dataset: Dataset, root: Path, missing: Sequence[DataFile]) -> LexiscopeError:
+def _incomplete(
+    dataset: Dataset, root: Path, missing: Sequence[DataFile], *, remedy: str
+) -> LexiscopeError:
     """The error for a dataset that is not there, or not all of it."""
     names = [file.path for file in missing[:MISSING_FILES_TOLD]]
     more = len(missing) - len(names)
@@ -168,7 +180,7 @@ def _incomplete(dataset: Dataset, root: Path, missing: Sequence[DataFile]) -> Le
         problem = f"no such folder, so dataset {dataset.key!r} cannot be read from it"
     elif not folder.is_dir():
         problem = f"dataset {dataset.key!r} is not here: the folder {folder} was expected, with {listing}"
-    return LexiscopeError(problem, where=root, remedy=_remedy_for_missing(dataset, root))
+    return LexiscopeError(problem, where=root, remedy=remedy)
 
 
 def _remedy_for_missing(dataset: Dataset, root: Path) -> str:

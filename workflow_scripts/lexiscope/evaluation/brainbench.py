@@ -21,6 +21,7 @@ from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.bootstrap import percentile_interval
 from lexiscope.evaluation.config import ProtocolConfig
+from lexiscope.evaluation.reading import read_lines
 from lexiscope.evaluation.scores import Answer, Outcome, Result
 from lexiscope.evaluation.tasks import Dataset, Measure
 from lexiscope.evaluation.vectors import look_up
@@ -69,22 +70,15 @@ def read_dictionary(path: str | Path) -> list[str]:
     Raises
     ------
     LexiscopeError
-        If a line is not UTF-8, is empty or repeats a word, or there are no words.
+        If the file cannot be read, or a line is empty or repeats a word.
     """
-    with open_binary(path) as stream:
-        lines = stream.read().removeprefix(b"\xef\xbb\xbf").splitlines()
     words: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
-        try:
-            word = line.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            raise LexiscopeError("the word is not UTF-8", where=path, line=number) from None
-        if not word or word in words:
-            problem = f"the word {word!r} occurs twice" if word else "an empty line instead of a word"
-            raise LexiscopeError(problem, where=path, line=number)
+    for number, word in enumerate(read_lines(path), start=1):
+        if word in words:
+            raise LexiscopeError(f"the word {word!r} occurs twice", where=path, line=number)
+        if not word:
+            raise LexiscopeError("an empty line instead of a word", where=path, line=number)
         words[word] = None
-    if not words:
-        raise LexiscopeError("the dictionary has no words", where=path)
     return list(words)
 
 
@@ -185,8 +179,8 @@ def evaluate(
 
     Two different intervals are given, as 60 words make 1,770 pairs that are far from independent:
 
-    - The average (split ``test``) resamples participants. It says how far another group of people, who
-      read the same words, could move the average.
+    - The average (split ``test``) resamples participants. It says how far another group of people, shown
+      the same words, could move the average; with nine people it is somewhat too narrow.
     - A participant (split ``b1`` and so on) resamples words: a pair counts as often as both its words were
       drawn together, and a word is never paired with itself. It says how far other words could move it.
 
@@ -200,7 +194,7 @@ def evaluate(
         If the dictionary or a matrix cannot be read, or the participants of a measure are not there.
     """
     words = read_dictionary(receipt.path("dictionary"))
-    kept, space_matrix = _space_matrix(space, words, protocol)
+    kept, vectors = _words_taking_part(space, words, protocol)
     outcome = Outcome([], [])
     for measure in dataset.measures:
         participants = [
@@ -209,14 +203,14 @@ def evaluate(
         ]
         if not participants:
             raise LexiscopeError(f"{measure.label}: the receipt names no participants", where=receipt.root)
-        outcome += _evaluate_measure(measure, words, kept, space_matrix, participants, protocol)
+        outcome += _evaluate_measure(measure, words, kept, vectors, participants, protocol)
     return outcome
 
 
-def _space_matrix(
+def _words_taking_part(
     space: EmbeddingSpace, words: Sequence[str], protocol: ProtocolConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Indices of the words that take part, shape (n_kept,), and their correlations (n_kept, n_kept)."""
+    """Indices of the words that take part, shape (n_kept,), and their vectors, shape (n_kept, dim)."""
     found = look_up(space, words, casing=protocol.casing, oov="drop")
     centre = found.vectors.mean(axis=1, keepdims=True) if space.dim else np.zeros((len(words), 1))
     spread = np.linalg.norm(found.vectors - centre, axis=1)
@@ -224,14 +218,14 @@ def _space_matrix(
     if constant.any():
         logger.warning("BrainBench: %d words with constant vectors are left out", constant.sum())
     kept = np.flatnonzero(found.usable & ~constant)
-    return kept, correlation_matrix(found.vectors[kept])
+    return kept, found.vectors[kept]
 
 
 def _evaluate_measure(
     measure: Measure,
     words: Sequence[str],
     kept: NDArray[np.int64],
-    space_matrix: NDArray[np.float64],
+    vectors: NDArray[np.float64],
     participants: Sequence[Participant],
     protocol: ProtocolConfig,
 ) -> Outcome:
@@ -249,9 +243,10 @@ def _evaluate_measure(
     margins = np.full((len(participants), len(words), len(words)), np.nan)
     enough = len(kept) >= MIN_WORDS
     if enough:
-        at = WordPairs.of(len(kept))
+        pairs = WordPairs.of(len(kept))
         brains = [participant.matrix[np.ix_(kept, kept)] for participant in participants]
-        margins[:, kept[at.first], kept[at.second]] = two_vs_two_margins(space_matrix, brains)
+        pair_margins = two_vs_two_margins(correlation_matrix(vectors), brains)
+        margins[:, kept[pairs.first], kept[pairs.second]] = pair_margins
     taking_part = np.zeros(len(words), dtype=np.bool_)
     taking_part[kept] = enough
     answers = _answers(measure, words, taking_part, participants, margins)

@@ -16,10 +16,13 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.bootstrap import percentile_interval
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.rank_correlation import MIN_ITEMS, RankedValues, spearman
+from lexiscope.evaluation.reading import read_lines
 from lexiscope.evaluation.scores import Answer, Outcome, Result
 from lexiscope.evaluation.tasks import Dataset
 from lexiscope.evaluation.vectors import WordVectors, look_up
-from lexiscope.files import open_binary
+
+COSINE_DECIMALS = 12
+"""Above rounding errors, far below what float32 vectors resolve: equal cosines must be ties in a ranking."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +45,18 @@ def read_pairs(path: str | Path) -> list[WordPair]:
         If a line is not UTF-8, has other than three columns or a score that is not a finite number, or if
         there is no line at all.
     """
-    with open_binary(path) as stream:
-        lines = stream.read().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    pairs = [_parse(line, path, number) for number, line in enumerate(lines, start=1) if line.strip()]
+    lines = enumerate(read_lines(path), start=1)
+    pairs = [_parse(line, path, number) for number, line in lines if line]
     if not pairs:
         raise LexiscopeError("the file has no word pairs", where=path)
     return pairs
 
 
-def _parse(line: bytes, path: str | Path, number: int) -> WordPair:
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise LexiscopeError(
-            f"byte {line[error.start]:#04x} is not UTF-8",
-            where=path,
-            line=number,
-            remedy="convert the file to UTF-8 (iconv -f latin1 -t utf-8)",
-        ) from None
+def _parse(line: str, path: str | Path, number: int) -> WordPair:
     # With tabs, a column may hold a phrase with blanks.
-    columns = [column.strip() for column in text.split("\t")] if "\t" in text else text.split()
+    columns = [column.strip() for column in line.split("\t")] if "\t" in line else line.split()
     if len(columns) != 3 or not all(columns):
-        raise LexiscopeError(
-            f"{len(columns)} columns instead of 'word1 word2 score'", where=path, line=number
-        )
+        raise LexiscopeError(f"expected 'word1 word2 score', found {line[:80]!r}", where=path, line=number)
     first, second, score = columns
     try:
         value = float(score)
@@ -79,10 +70,10 @@ def _parse(line: bytes, path: str | Path, number: int) -> WordPair:
 def cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cosine of each row of ``first`` with the same row of ``second``; (n, dim), (n, dim) -> (n,).
 
-    The cosine with a zero vector is 0.
+    The cosine with a zero vector is 0. All are rounded to `COSINE_DECIMALS`.
     """
     products: NDArray[np.float64] = np.einsum("ij,ij->i", _unit(first), _unit(second))
-    return products.clip(-1.0, 1.0)
+    return products.clip(-1.0, 1.0).round(COSINE_DECIMALS)
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

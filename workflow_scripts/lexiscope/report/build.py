@@ -1,0 +1,146 @@
+"""The report: one page that opens offline and shows what a run found and how."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lexiscope.files import write_bytes, write_text
+from lexiscope.report import gather
+from lexiscope.report.charts import Chart, bias_chart, score_charts, standalone, training_chart
+from lexiscope.report.config import ReportConfig
+from lexiscope.report.page import Page, Training, render
+from lexiscope.report.tables import score_tables
+from lexiscope.report.task_order import SUMMARY_SPLIT
+from lexiscope.stage import stage_entry
+
+logger = logging.getLogger("lexiscope")
+
+
+@stage_entry
+def build_report(
+    *,
+    study: Mapping[str, Any],
+    scores: Path,
+    items: Path,
+    spaces: Mapping[str, Path],
+    histories: Mapping[str, Path],
+    corpora: Mapping[str, Path],
+    receipts: Mapping[str, Path],
+    timings: Mapping[str, Path],
+    output: Path,
+    figures: Path,
+) -> None:
+    """Write the report of a study and its figures.
+
+    The same inputs always give the same bytes.
+
+    Parameters
+    ----------
+    study
+        The validated study, as ``Study.model_dump(mode="json")`` gives it.
+    scores, items
+        The merged tables of the study.
+    spaces
+        Every space by name, in the order in which the tables are to show them.
+    histories
+        Training history of each language model.
+    corpora
+        Each encoded corpus: its folder, or the manifest in there.
+    receipts
+        Receipt of each dataset that the run has read.
+    timings
+        Snakemake's benchmark file of each rule, by the label it is to have.
+    output
+        The page.
+    figures
+        A folder that gets every chart as an SVG file of its own.
+
+    Raises
+    ------
+    LexiscopeError
+        If any of the files is missing or is not what it should be.
+    """
+    page = gather_page(
+        study=study,
+        scores=Path(scores),
+        items=Path(items),
+        spaces=_paths(spaces),
+        histories=_paths(histories),
+        corpora=_paths(corpora),
+        receipts=_paths(receipts),
+        timings=_paths(timings),
+    )
+    _write_figures(page.charts, Path(figures))
+    html = render(page)
+    write_text(output, html)
+    logger.info("report of %d charts and %.1f MB", len(page.charts), len(html.encode()) / 1e6)
+
+
+def _paths(mapping: Mapping[str, str | Path]) -> dict[str, Path]:
+    return {name: Path(path) for name, path in mapping.items()}
+
+
+def gather_page(
+    *,
+    study: Mapping[str, Any],
+    scores: Path,
+    items: Path,
+    spaces: Mapping[str, Path],
+    histories: Mapping[str, Path],
+    corpora: Mapping[str, Path],
+    receipts: Mapping[str, Path],
+    timings: Mapping[str, Path],
+) -> Page:
+    """Read what the run has left and compute all that the page shows; see `build_report`."""
+    settings = ReportConfig.model_validate(study.get("report") or {})
+    chosen = settings.neighbours.words
+    kinds = {name: str(section.get("kind", "")) for name, section in study["spaces"].items()}
+    # The order of the study rules the tables, also where the workflow lists the files in another.
+    ordered = {name: spaces[name] for name in sorted(spaces, key=_position(kinds))}
+    all_scores = gather.read_scores(scores)
+    read = gather.read_spaces(
+        ordered,
+        kinds=kinds,
+        words=None if chosen is None else tuple(dict.fromkeys(chosen)),
+        asked_for=gather.words_asked_for(items) if chosen is None else set(),
+        count=settings.neighbours.count,
+        k=settings.neighbours.k,
+    )
+    kinds = {summary.name: summary.kind for summary in read.summaries} | kinds
+    trainings = []
+    for model, path in histories.items():
+        history = tuple(gather.read_history(path))
+        trainings.append(Training(model, history, training_chart(model, history)))
+    tables = score_tables([score for score in all_scores if score.split == SUMMARY_SPLIT], kinds)
+    return Page(
+        study=study,
+        settings=settings,
+        scores=tuple(all_scores),
+        kinds=kinds,
+        tables=tuple(tables),
+        score_charts=tuple(score_charts(tables)),
+        trainings=tuple(trainings),
+        spaces=read,
+        biases=tuple((bias, bias_chart(bias)) for bias in read.biases),
+        corpora={name: gather.read_manifest(path) for name, path in corpora.items()},
+        datasets=tuple(gather.read_dataset(path) for path in receipts.values()),
+        timings=tuple(gather.read_timing(label, path) for label, path in timings.items()),
+        environment=tuple(gather.environment()),
+    )
+
+
+def _position(kinds: Mapping[str, str]) -> Any:
+    names = list(kinds)
+    return lambda name: names.index(name) if name in kinds else len(names)
+
+
+def _write_figures(charts: tuple[Chart, ...], folder: Path) -> None:
+    """Write the charts, and remove those of an earlier report: another study's figures would mislead."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in set(folder.glob("*.svg")) - {folder / f"{chart.anchor}.svg" for chart in charts}:
+        stale.unlink()
+    for chart in charts:
+        write_bytes(folder / f"{chart.anchor}.svg", standalone(chart.svg).encode("utf-8"))

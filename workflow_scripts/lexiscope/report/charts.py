@@ -1,0 +1,320 @@
+"""The charts: Vega-Lite specifications, each drawn once as SVG and described in words.
+
+Colours are CSS variables of the page (``var(--ink)``), which the browser's Vega and the SVG both carry
+through, so a chart follows the light or dark scheme without being drawn again. `standalone` puts the light
+scheme's values in their place, for the files under ``figures/``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from lexiscope.report import formats
+from lexiscope.report.gather import Bias, Epoch
+from lexiscope.report.tables import Cell, Column, Row, ScoreTable
+
+LIGHT = {
+    "--surface": "#ffffff",
+    "--ink": "#1c2430",
+    "--muted": "#5b6675",
+    "--line": "#dfe3e8",
+    "--family-distributional": "#1f66ad",
+    "--family-language-model": "#c2470a",
+    "--family-imported": "#0b7f63",
+    "--family-control": "#77808c",
+}
+"""The colours that charts use, in the light scheme; the style sheet sets the same ones."""
+
+WIDTH = 340
+WIDE = 640
+MAX_POINTS = 1500
+"""Points drawn of a scatter plot; more would weigh megabytes and show nothing else."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart.
+
+    Attributes
+    ----------
+    anchor
+        Unique on the page; also the file name of the figure.
+    specification
+        Vega-Lite.
+    svg
+        The same, drawn, with the page's variables as colours.
+    description
+        What a reader who cannot see the chart should know.
+    """
+
+    anchor: str
+    title: str
+    specification: dict[str, Any]
+    svg: str
+    description: str
+
+
+def standalone(svg: str) -> str:
+    """A drawing with the light scheme's colours instead of the page's variables."""
+    for variable, colour in LIGHT.items():
+        svg = svg.replace(f"var({variable})", colour)
+    return svg.replace('fill="none"', 'style="background:#ffffff" fill="none"', 1)
+
+
+def score_charts(tables: Iterable[ScoreTable]) -> list[Chart]:
+    """A dot-and-interval chart for every task; tasks of one metric share the scale."""
+    charts = []
+    for table in tables:
+        for position, column in enumerate(table.columns):
+            rows = [(row, row.cells[position]) for row in table.rows]
+            if any(cell.value is not None for _, cell in rows):
+                charts.append(_score_chart(column, rows, _domain(table, column)))
+    return charts
+
+
+def _domain(table: ScoreTable, column: Column) -> list[float]:
+    values: list[float] = []
+    for position, other in enumerate(table.columns):
+        if other.metric != column.metric:
+            continue
+        scores = [row.cells[position].score for row in table.rows]
+        values += [
+            value
+            for score in scores
+            if score is not None and score.value is not None
+            for value in (score.value, score.ci_low, score.ci_high, score.baseline)
+            if value is not None
+        ]
+        papers = [row.cells[position].paper for row in table.rows]
+        values += [paper.value for paper in papers if paper is not None]
+    return [min(values), max(values)]
+
+
+def _score_chart(column: Column, rows: Sequence[tuple[Row, Cell]], domain: list[float]) -> Chart:
+    data = [_score_datum(row, cell) for row, cell in rows if cell.value is not None]
+    scale = alt.Scale(domain=domain, nice=True, zero=False)
+    x = alt.X("value:Q", scale=scale, title=column.metric_label, axis=alt.Axis(tickCount=5))
+    y = alt.Y("space:N", sort=[datum["space"] for datum in data], title=None)
+    colour = alt.Color("colour:N", scale=None, legend=None)
+    tooltip = [
+        alt.Tooltip("space:N", title="space"),
+        alt.Tooltip("text:N", title=column.metric_label),
+        alt.Tooltip("interval:N", title="interval"),
+        alt.Tooltip("coverage:N", title="used"),
+        alt.Tooltip("papertext:N", title="paper"),
+    ]
+    base = alt.Chart(alt.InlineData(values=data)).encode(y=y)
+    layers: list[Any] = []
+    if column.baseline is not None:
+        layers.append(
+            alt.Chart(alt.InlineData(values=[{"value": column.baseline}]))
+            .mark_rule(strokeDash=[3, 3], color="var(--muted)")
+            .encode(x=x)
+        )
+    layers += [
+        base.mark_rule(strokeWidth=2, opacity=0.55).encode(
+            x=alt.X("low:Q", scale=scale, title=column.metric_label), x2="high:Q", color=colour
+        ),
+        base.transform_filter("isValid(datum.paper)")
+        .mark_point(shape="diamond", size=52, filled=False, strokeWidth=1.3, color="var(--muted)")
+        .encode(x=alt.X("paper:Q", scale=scale), tooltip=tooltip),
+        base.mark_point(size=70, filled=True, opacity=1, stroke="var(--surface)", strokeWidth=1).encode(
+            x=x, color=colour, tooltip=tooltip
+        ),
+    ]
+    chart = alt.layer(*layers).properties(height=alt.Step(22))
+    return _chart(
+        anchor=f"scores-{column.anchor}",
+        title=column.label,
+        chart=chart,
+        width=WIDTH,
+        description=_score_description(column, rows),
+    )
+
+
+def _score_datum(row: Row, cell: Cell) -> dict[str, Any]:
+    assert cell.score is not None
+    return {
+        "space": row.label,
+        "value": cell.score.value,
+        "low": cell.score.value if cell.score.ci_low is None else cell.score.ci_low,
+        "high": cell.score.value if cell.score.ci_high is None else cell.score.ci_high,
+        "paper": None if cell.paper is None else cell.paper.value,
+        "colour": family_colour(row.family),
+        "text": cell.text,
+        "interval": cell.interval or formats.MISSING,
+        "coverage": cell.coverage,
+        "papertext": cell.paper_text or formats.MISSING,
+    }
+
+
+def _score_description(column: Column, rows: Sequence[tuple[Row, Cell]]) -> str:
+    parts = [
+        f"{row.label} {cell.text} {cell.interval}".strip() for row, cell in rows if cell.value is not None
+    ]
+    baseline = "" if column.baseline is None else f" Chance: {column.baseline_text}."
+    return f"{column.label}, {column.metric_label}: {'; '.join(parts)}.{baseline}"
+
+
+def training_chart(model: str, history: Sequence[Epoch]) -> Chart | None:
+    """Training and validation perplexity by epoch; None where no perplexity was recorded."""
+    data = [
+        {"epoch": record.epoch, "perplexity": value, "split": split}
+        for split, field in (("training", "train_perplexity"), ("validation", "valid_perplexity"))
+        for record in history
+        if (value := getattr(record, field)) is not None
+    ]
+    if not data:
+        return None
+    splits = list(dict.fromkeys(str(datum["split"]) for datum in data))
+    colours = {"training": "var(--muted)", "validation": "var(--family-language-model)"}
+    epochs = sorted({float(str(datum["epoch"])) for datum in data})
+    whole = all(epoch.is_integer() for epoch in epochs)
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        scale=alt.Scale(nice=False, zero=False),
+        axis=alt.Axis(tickMinStep=1 if whole else 0, grid=False, tickCount=min(10, len(epochs))),
+    )
+    y = alt.Y(
+        "perplexity:Q",
+        title="perplexity (log scale)",
+        scale=alt.Scale(type="log", zero=False, nice=True),
+        axis=alt.Axis(tickCount=5, format=",.6~g"),
+    )
+    colour = alt.Color(
+        "split:N",
+        scale=alt.Scale(domain=splits, range=[colours[split] for split in splits]),
+        legend=alt.Legend(title=None, orient="top", symbolType="stroke"),
+    )
+    base = alt.Chart(alt.InlineData(values=data)).encode(x=x, y=y, color=colour)
+    tooltip = [
+        alt.Tooltip("split:N"),
+        alt.Tooltip("epoch:Q"),
+        alt.Tooltip("perplexity:Q", format=",.1f"),
+    ]
+    chart = alt.layer(
+        base.mark_line(strokeWidth=2),
+        base.mark_point(filled=True, size=34, opacity=1).encode(tooltip=tooltip),
+    ).properties(height=230)
+    last = {split: [d for d in data if d["split"] == split][-1]["perplexity"] for split in splits}
+    ends = " and ".join(
+        f"{formats.number(float(str(value)), 1)} on the {split} text" for split, value in last.items()
+    )
+    return _chart(
+        anchor=f"training-{model}",
+        title=model,
+        chart=chart,
+        width=WIDE,
+        description=f"Perplexity of {model} over {len(epochs)} epochs; it ends at {ends}.",
+    )
+
+
+def bias_chart(bias: Bias) -> Chart | None:
+    """Softmax bias against log count; None where the space has fewer than three counted words."""
+    total = len(bias.words)
+    if total < 3:
+        return None
+    # Every n-th word by frequency rank, so that what is drawn does not hang on a random draw.
+    step = -(-total // MAX_POINTS)
+    data = [
+        {
+            "word": bias.words[i],
+            "count": round(float(bias.log_count[i]), 3),
+            "bias": round(float(bias.bias[i]), 4),
+        }
+        for i in range(0, total, step)
+    ]
+    scale = alt.Scale(zero=False, nice=True)
+    base = alt.Chart(alt.InlineData(values=data)).encode(
+        x=alt.X("count:Q", title="ln(count in the corpus)", scale=scale),
+        y=alt.Y("bias:Q", title="softmax bias", scale=scale),
+    )
+    points = base.mark_point(
+        filled=True, size=16, opacity=0.35, color="var(--family-language-model)"
+    ).encode(
+        tooltip=[
+            alt.Tooltip("word:N"),
+            alt.Tooltip("count:Q", title="ln(count)"),
+            alt.Tooltip("bias:Q"),
+        ]
+    )
+    line = base.transform_regression("count", "bias").mark_line(color="var(--ink)", strokeWidth=1.5)
+    r = formats.number(bias.pearson, 3)
+    description = f"Softmax bias of {total:,} words against the logarithm of their count: Pearson r = {r}."
+    return _chart(
+        anchor=f"bias-{bias.space}",
+        title=bias.space,
+        chart=alt.layer(points, line).properties(height=300),
+        width=WIDE,
+        description=description,
+    )
+
+
+def family_colour(family: str) -> str:
+    """The CSS variable of a family of spaces."""
+    return f"var(--family-{family.replace(' ', '-')})"
+
+
+def _chart(*, anchor: str, title: str, chart: Any, width: int, description: str) -> Chart:
+    anchor = formats.anchor(anchor)
+    specification: dict[str, Any] = chart.properties(
+        width=width,
+        background="transparent",
+        padding=2,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    ).to_dict()
+    specification["config"] = _CONFIG
+    svg = vl_convert.vegalite_to_svg(specification)
+    # The page makes the chart as wide as its box; the drawing above needed a number.
+    specification["width"] = "container"
+    return Chart(anchor, title, specification, _scoped(svg, anchor), description)
+
+
+def _scoped(svg: str, anchor: str) -> str:
+    """Give the ids inside a drawing a prefix, as many drawings stand on one page."""
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{anchor}-\1"', svg)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{anchor}-\1)", svg)
+
+
+_FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+)
+_CONFIG: dict[str, Any] = {
+    "font": _FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "titleFontWeight": "normal",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titlePadding": 8,
+    },
+    "axisY": {
+        "labelLimit": 130,
+        "titleAnchor": "end",
+        "titleAngle": 0,
+        "titleAlign": "left",
+        "titleX": 0,
+        "titleY": -8,
+    },
+    "axisYDiscrete": {
+        "labelColor": "var(--ink)",
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "ticks": False,
+        "domain": False,
+        "grid": False,
+    },
+    "legend": {"labelColor": "var(--ink)", "labelFontSize": 12},
+}

@@ -1,0 +1,130 @@
+"""The one sentence at the top of the report, computed from the scores and no bolder than they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lexiscope.evaluation.scores import Score
+from lexiscope.report.tables import Cell, Column, Row, ScoreTable
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the scores say.
+
+    Attributes
+    ----------
+    lead
+        The finding itself.
+    caution
+        What keeps it from meaning more; empty where nothing does.
+    """
+
+    lead: str
+    caution: str = ""
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """One task on which at least two spaces have a score."""
+
+    winners: tuple[str, ...]
+    clear: bool
+    control_wins: bool
+
+
+def find(tables: Sequence[ScoreTable]) -> Finding:
+    """Which space is best on how many tasks, and on how many of those the intervals tell it apart."""
+    cells = [cell for table in tables for cell in table.cells if cell.score is not None]
+    if not cells:
+        return Finding(
+            "No tasks were asked for, so nothing was scored: this page shows the spaces themselves."
+        )
+    missing = sum(cell.value is None for cell in cells)
+    if missing == len(cells):
+        return Finding(f"None of the {missing} scores could be computed; the reasons are given below.")
+    gap = (
+        f"{missing} of {len(cells)} scores could not be computed; the reasons are given below."
+        if missing
+        else ""
+    )
+    contests = [contest for table in tables for contest in _contests(table)]
+    if not contests:
+        tasks = sum(len(table.columns) for table in tables)
+        names = list(dict.fromkeys(row.label for table in tables for row in table.rows))
+        noun = "one task" if tasks == 1 else f"{tasks} tasks"
+        return Finding(
+            f"{_listed(names)} was scored on {noun}; there is no other space to compare it with.", gap
+        )
+    lead, caution = _leaders(contests)
+    return Finding(lead, " ".join(part for part in (caution, _controls(contests), gap) if part))
+
+
+def _contests(table: ScoreTable) -> Iterable[_Contest]:
+    for position, column in enumerate(table.columns):
+        entries = [(row, row.cells[position]) for row in table.rows]
+        winners = tuple(row.label for row, cell in entries if cell.best)
+        if winners:
+            yield _Contest(winners, _is_clear(entries, column), _control_wins(entries))
+
+
+def _is_clear(entries: Sequence[tuple[Row, Cell]], column: Column) -> bool:
+    """One winner, whose interval is known and is reached by nobody's score or interval."""
+    best = [cell.score for _, cell in entries if cell.best and cell.score is not None]
+    if len(best) != 1 or best[0].ci_low is None or best[0].ci_high is None:
+        return False
+    others = [cell.score for _, cell in entries if not cell.best and cell.score is not None]
+    return all(_is_behind(other, best[0], column.higher_is_better) for other in others)
+
+
+def _is_behind(other: Score, best: Score, higher_is_better: bool) -> bool:
+    if other.value is None or best.ci_low is None or best.ci_high is None:
+        return True
+    if higher_is_better:
+        return (other.value if other.ci_high is None else other.ci_high) < best.ci_low
+    return (other.value if other.ci_low is None else other.ci_low) > best.ci_high
+
+
+def _control_wins(entries: Sequence[tuple[Row, Cell]]) -> bool:
+    return any(cell.best and row.family == "control" for row, cell in entries)
+
+
+def _leaders(contests: Sequence[_Contest]) -> tuple[str, str]:
+    wins = Counter(name for contest in contests for name in contest.winners)
+    most = max(wins.values())
+    leaders = [name for name, count in wins.items() if count == most]
+    total = len(contests)
+    of_total = "the only task" if total == 1 else f"{most} of {total} tasks"
+    if len(leaders) > 1:
+        each = "share the best score on" if total == 1 else "each have the best score on"
+        return f"{_listed(leaders)} {each} {of_total}: no space leads.", ""
+    leader = leaders[0]
+    won = [contest for contest in contests if leader in contest.winners]
+    clear = sum(contest.clear for contest in won)
+    lead = f"{leader} has the best score on {of_total}."
+    if clear == len(won):
+        where = "there" if clear == 1 else "on each of them"
+        return lead, f"No other space’s interval reaches into its own {where}."
+    if clear == 0:
+        where = "there" if len(won) == 1 else "on any of them"
+        return lead, f"The intervals do not set it apart from the others {where}."
+    return lead, f"The intervals set it apart from all others on {clear} of those {len(won)}."
+
+
+def _controls(contests: Sequence[_Contest]) -> str:
+    count = sum(contest.control_wins for contest in contests)
+    if not count:
+        return ""
+    tasks = "one task" if count == 1 else f"{count} tasks"
+    return f"Random vectors are best on {tasks}: those scores are noise."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a phrase.
+
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,129 @@
+"""How numbers and names are written in the report."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+MISSING = "–"
+
+METRICS: dict[str, tuple[str, int]] = {
+    "spearman": ("Spearman ρ", 3),
+    "pearson": ("Pearson r", 3),
+    "two_vs_two_accuracy": ("2 vs 2 accuracy", 3),
+    "accuracy": ("accuracy, %", 2),
+    "f1": ("F1, %", 2),
+    "pearson_x100": ("Pearson × 100", 2),
+    "spearman_x100": ("Spearman × 100", 2),
+    "perplexity": ("perplexity", 1),
+    "mse": ("mean squared error", 3),
+}
+"""Label and number of decimals of each metric, as the papers print them."""
+
+KINDS = {
+    "word2vec": "word2vec",
+    "glove": "GloVe",
+    "fasttext": "fastText",
+    "lm_input": "language model, input",
+    "lm_output": "language model, output",
+    "activation_maximisation": "activation maximisation",
+    "file": "imported vectors",
+    "random": "random control",
+}
+
+FAMILIES = {
+    "word2vec": "distributional",
+    "glove": "distributional",
+    "fasttext": "distributional",
+    "lm_input": "language model",
+    "lm_output": "language model",
+    "activation_maximisation": "language model",
+    "file": "imported",
+    "random": "control",
+}
+"""What a space is by origin: the comparison that the colours show."""
+
+
+def anchor(text: str) -> str:
+    """A name that can stand in an address, an id and a file name.
+
+    >>> anchor("scores-a task/é")
+    'scores-a-task-'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text)
+
+
+def metric_label(metric: str) -> str:
+    """A metric's name in a heading."""
+    return METRICS.get(metric, (metric.replace("_", " "), 3))[0]
+
+
+def kind_label(kind: str) -> str:
+    """A kind of space in words."""
+    return KINDS.get(kind, kind.replace("_", " "))
+
+
+def family(kind: str) -> str:
+    """The family of a kind of space."""
+    return FAMILIES.get(kind, "imported")
+
+
+def score(value: float | None, metric: str) -> str:
+    """A score with its metric's decimals.
+
+    >>> score(-0.0412, "spearman"), score(66.493, "accuracy")
+    ('−0.041', '66.49')
+    """
+    return number(value, METRICS.get(metric, ("", 3))[1])
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """A number with thousands separated and a real minus sign; a dash where there is none.
+
+    >>> number(12345.6), number(-0.0001, 2), number(None)
+    ('12,346', '0.00', '–')
+    """
+    if value is None or value != value:
+        return MISSING
+    text = f"{value:,.{decimals}f}"
+    if text.startswith("-"):
+        text = text[1:] if not text.strip("-0.,") else f"−{text[1:]}"
+    return text
+
+
+def interval(low: float | None, high: float | None, metric: str) -> str:
+    """An interval in brackets; empty where there is none."""
+    return "" if low is None or high is None else f"[{score(low, metric)}, {score(high, metric)}]"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in the units a person would use.
+
+    >>> duration(0.34), duration(42), duration(605), duration(86_400 + 7_320)
+    ('0.3 s', '42 s', '10 min 5 s', '26 h 2 min')
+    """
+    if seconds is None:
+        return MISSING
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = timedelta(seconds=round(seconds))
+    minutes, rest = divmod(int(whole.total_seconds()), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def size(count: float | None) -> str:
+    """A number of bytes.
+
+    >>> size(812), size(2_500_000)
+    ('812 B', '2.5 MB')
+    """
+    if count is None:
+        return MISSING
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"

@@ -1,0 +1,275 @@
+"""Everything a run has left behind, read into plain values for the tables and charts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiscope import __version__
+from lexiscope.data.receipt import read_receipt
+from lexiscope.embeddings.space import EmbeddingSpace, load_space
+from lexiscope.errors import LexiscopeError
+from lexiscope.evaluation.scores import ITEM_SCHEMA, SCORE_SCHEMA, Score, read_table
+from lexiscope.files import read_json
+from lexiscope.report.neighbours import Neighbour, choose_words, nearest_neighbours
+
+PACKAGES = (
+    "numpy", "scipy", "torch", "gensim", "fasttext-community", "numba", "scikit-learn", "pandas", "pyarrow",
+    "safetensors", "altair", "vl-convert-python", "snakemake",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SpaceSummary:
+    """What the report says about a space without its vectors."""
+
+    name: str
+    kind: str
+    words: int
+    dim: int
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The softmax bias of each word of an output space against its count.
+
+    Attributes
+    ----------
+    words, log_count, bias
+        One entry a word that occurs in the corpus; ``log_count`` is the natural logarithm.
+    pearson
+        Their correlation; None where it is not defined (fewer than three words, or no variance).
+    """
+
+    space: str
+    words: tuple[str, ...]
+    log_count: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    pearson: float | None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One record of a language model's training history."""
+
+    epoch: float
+    step: int | None
+    train_perplexity: float | None
+    valid_perplexity: float | None
+    tokens_per_second: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class DatasetFile:
+    """One file of a dataset."""
+
+    path: str
+    role: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset that the run has read."""
+
+    key: str
+    source: str
+    sha256: str
+    files: tuple[DatasetFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all its files."""
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one rule took, as Snakemake's benchmark has it; the mean over its repeats."""
+
+    label: str
+    seconds: float
+    cpu_seconds: float | None
+    max_rss_mb: float | None
+    mean_load: float | None
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """What was read from the embedding spaces, in the order of the study."""
+
+    summaries: tuple[SpaceSummary, ...]
+    biases: tuple[Bias, ...]
+    words: tuple[str, ...]
+    neighbours: Mapping[str, Mapping[str, list[Neighbour] | None]]
+
+
+def read_scores(path: Path) -> list[Score]:
+    """All rows of a scores table."""
+    return [Score(**row) for row in read_table(path, SCORE_SCHEMA).to_pylist()]
+
+
+def words_asked_for(path: Path) -> set[str]:
+    """The words that occur in the items of the tasks."""
+    items = read_table(path, ITEM_SCHEMA).column("item").unique().to_pylist()
+    return {word for item in items for word in re.split(r"[\s,/|:]+", item or "") if word}
+
+
+def read_spaces(
+    paths: Mapping[str, Path],
+    *,
+    kinds: Mapping[str, str],
+    words: tuple[str, ...] | None,
+    asked_for: set[str],
+    count: int,
+    k: int,
+) -> Spaces:
+    """Read what the report shows of the spaces.
+
+    Each is read twice, for its words and then for its vectors, so that only one is in memory at a time.
+    """
+    summaries, biases, vocabularies = [], [], {}
+    for name, path in paths.items():
+        space = load_space(path)
+        vocabularies[name] = space.words
+        kind = kinds.get(name) or str(space.provenance.get("kind", ""))
+        summaries.append(SpaceSummary(name, kind, len(space), space.dim, dict(space.provenance)))
+        if "bias" in space.columns and "count" in space.columns:
+            biases.append(_bias(name, space))
+    chosen = choose_words(vocabularies, asked_for, count) if words is None else words
+    neighbours = {name: nearest_neighbours(load_space(path), chosen, k) for name, path in paths.items()}
+    return Spaces(tuple(summaries), tuple(biases), tuple(chosen), neighbours)
+
+
+def _bias(name: str, space: EmbeddingSpace) -> Bias:
+    count = np.asarray(space.columns["count"], dtype=np.float64)
+    bias = np.asarray(space.columns["bias"], dtype=np.float64)
+    seen = (count > 0) & np.isfinite(bias)
+    log_count, bias = np.log(count[seen]), bias[seen]
+    defined = len(bias) >= 3 and log_count.std() > 0 and bias.std() > 0
+    return Bias(
+        space=name,
+        words=tuple(word for word, kept in zip(space.words, seen, strict=True) if kept),
+        log_count=log_count,
+        bias=bias,
+        pearson=float(np.corrcoef(log_count, bias)[0, 1]) if defined else None,
+    )
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """The training history of a language model: one entry a record, in the order of the file.
+
+    Raises
+    ------
+    LexiscopeError
+        If the file is not a list of records that each have an ``epoch``.
+    """
+    records = read_json(path)
+    if not isinstance(records, list) or not all(isinstance(r, dict) and "epoch" in r for r in records):
+        raise LexiscopeError("not a training history: a list of records with an 'epoch' each", where=path)
+    return [
+        Epoch(
+            epoch=float(record["epoch"]),
+            step=record.get("step"),
+            train_perplexity=record.get("train_perplexity"),
+            valid_perplexity=record.get("valid_perplexity"),
+            tokens_per_second=record.get("tokens_per_second"),
+            seconds=record.get("seconds"),
+        )
+        for record in records
+    ]
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of an encoded corpus, given its folder or the manifest itself."""
+    manifest = read_json(path / "manifest.json" if path.is_dir() else path)
+    if not isinstance(manifest, dict):
+        raise LexiscopeError("not the manifest of a corpus", where=path)
+    return manifest
+
+
+def read_dataset(path: Path) -> Dataset:
+    """A dataset, from its receipt; the folder it lies in stays out of the report."""
+    receipt = read_receipt(path)
+    return Dataset(
+        key=receipt.dataset,
+        source=receipt.source,
+        sha256=receipt.sha256,
+        files=tuple(DatasetFile(file.path, file.role, file.sha256, file.bytes) for file in receipt.files),
+    )
+
+
+def read_timing(label: str, path: Path) -> Timing:
+    """A benchmark file of Snakemake.
+
+    Raises
+    ------
+    LexiscopeError
+        If it is missing, has no rows, or no column ``s`` of numbers.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t"))
+        seconds = [float(row["s"]) for row in rows]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise LexiscopeError(f"not a benchmark file of Snakemake ({error!r})", where=path) from None
+    if not rows:
+        raise LexiscopeError("a benchmark file without a measurement", where=path)
+    return Timing(
+        label=label,
+        seconds=sum(seconds) / len(seconds),
+        cpu_seconds=_mean(rows, "cpu_time"),
+        max_rss_mb=_mean(rows, "max_rss"),
+        mean_load=_mean(rows, "mean_load"),
+    )
+
+
+def _mean(rows: list[dict[str, str]], column: str) -> float | None:
+    """The mean of a column in which Snakemake writes ``NA`` or ``-`` where it could not measure."""
+    values = []
+    for row in rows:
+        try:
+            values.append(float(row.get(column) or "nan"))
+        except ValueError:
+            continue
+    values = [value for value in values if np.isfinite(value)]
+    return sum(values) / len(values) if values else None
+
+
+def environment() -> list[tuple[str, str]]:
+    """Versions of what computed the report: names and versions."""
+    found = [
+        ("Lexiscope", __version__),
+        ("Python", platform.python_version()),
+        ("Platform", f"{platform.system()} {platform.machine()}"),
+    ]
+    for package in PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """A nested mapping as dotted keys with values as text, in its own order."""
+    if isinstance(value, Mapping) and value:
+        return [pair for key, inner in value.items() for pair in flatten(inner, f"{prefix}{key}.")]
+    key = prefix.removesuffix(".")
+    if isinstance(value, list | tuple) and any(isinstance(entry, Mapping) for entry in value):
+        return [pair for i, inner in enumerate(value) for pair in flatten(inner, f"{prefix}{i}.")]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return [(key, text)]

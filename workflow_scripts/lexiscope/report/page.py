@@ -1,0 +1,226 @@
+"""The page: what the templates show, and how they are filled in."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import vl_convert
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lexiscope.data.catalogue import Dataset as CatalogueEntry
+from lexiscope.data.catalogue import load_catalogue
+from lexiscope.evaluation.scores import Score
+from lexiscope.report import formats
+from lexiscope.report.charts import Chart
+from lexiscope.report.config import ReportConfig
+from lexiscope.report.finding import Finding, find
+from lexiscope.report.gather import Bias, Dataset, Epoch, Spaces, Timing, flatten
+from lexiscope.report.neighbours import Neighbour
+from lexiscope.report.paper_values import PAPERS, PaperValue, paper_bias_correlation
+from lexiscope.report.tables import ScoreTable
+
+TEMPLATES = "templates"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one language model was trained."""
+
+    model: str
+    history: tuple[Epoch, ...]
+    chart: Chart | None
+
+    @property
+    def best(self) -> Epoch | None:
+        """The record of lowest validation perplexity."""
+        scored = [record for record in self.history if record.valid_perplexity is not None]
+        return min(scored, key=lambda record: record.valid_perplexity or 0.0, default=None)
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the report shows; a section without content is left out of the page."""
+
+    study: Mapping[str, Any]
+    settings: ReportConfig
+    scores: tuple[Score, ...]
+    kinds: Mapping[str, str]
+    tables: tuple[ScoreTable, ...]
+    score_charts: tuple[Chart, ...]
+    trainings: tuple[Training, ...]
+    spaces: Spaces
+    biases: tuple[tuple[Bias, Chart | None], ...]
+    corpora: Mapping[str, Mapping[str, Any]]
+    datasets: tuple[Dataset, ...]
+    timings: tuple[Timing, ...]
+    environment: tuple[tuple[str, str], ...]
+
+    @property
+    def title(self) -> str:
+        """Heading of the page."""
+        return self.settings.title or str(self.study["study"])
+
+    @functools.cached_property
+    def finding(self) -> Finding:
+        """The sentence at the top."""
+        return find(self.tables)
+
+    @property
+    def is_miniature(self) -> bool:
+        """Whether the data are those of the generated language."""
+        return any(dataset.source == "miniature" for dataset in self.datasets)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """Every chart of the page."""
+        trained = [training.chart for training in self.trainings]
+        others = [*trained, *(chart for _, chart in self.biases)]
+        return (*self.score_charts, *(chart for chart in others if chart is not None))
+
+    @property
+    def families(self) -> list[str]:
+        """The families of the spaces, each once."""
+        return list(dict.fromkeys(formats.family(kind) for kind in self.kinds.values()))
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """The few numbers under the title."""
+        facts = [("Spaces", str(len(self.spaces.summaries)))]
+        if self.tables:
+            facts.append(("Tasks", str(sum(len(table.columns) for table in self.tables))))
+        sizes = [summary.words for summary in self.spaces.summaries]
+        if sizes:
+            same = min(sizes) == max(sizes)
+            text = f"{sizes[0]:,}" if same else f"{min(sizes):,} to {max(sizes):,}"
+            facts.append(("Words in a space", text))
+        if self.timings:
+            facts.append(("Computing time", formats.duration(self.total_seconds)))
+        if "seed" in self.study:
+            facts.append(("Seed", str(self.study["seed"])))
+        return facts
+
+    @property
+    def total_seconds(self) -> float:
+        """Wall time of all rules added up."""
+        return sum(timing.seconds for timing in self.timings)
+
+    @property
+    def configuration(self) -> str:
+        """The study as YAML."""
+        text: str = yaml.safe_dump(
+            json.loads(json.dumps(self.study)), sort_keys=False, allow_unicode=True, width=100
+        )
+        return text
+
+    @property
+    def bias_in_paper(self) -> PaperValue:
+        """The correlation that the paper prints for the bias."""
+        return paper_bias_correlation()
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """How the tasks were scored."""
+        section: Mapping[str, Any] = self.study.get("protocol") or {}
+        return section
+
+    @property
+    def sections(self) -> list[tuple[str, str]]:
+        """Anchor and heading of each section that has content."""
+        present = [
+            ("results", "Scores", bool(self.tables)),
+            ("intervals", "Scores with intervals", bool(self.score_charts)),
+            ("training", "Language models", bool(self.trainings)),
+            ("neighbours", "Nearest neighbours", bool(self.spaces.words)),
+            ("bias", "Bias and frequency", bool(self.biases)),
+            ("spaces", "The spaces", bool(self.spaces.summaries)),
+            ("run", "What was run", True),
+            ("reading", "How to read this", bool(self.tables)),
+            ("citations", "References", True),
+        ]
+        return [(anchor, heading) for anchor, heading, shown in present if shown]
+
+    def catalogue_entry(self, dataset: Dataset) -> CatalogueEntry | None:
+        """What the catalogue knows of a dataset; None for generated data, which has no licence to state."""
+        catalogue = load_catalogue()
+        return catalogue[dataset.key] if dataset.source != "miniature" and dataset.key in catalogue else None
+
+    @property
+    def citations(self) -> list[str]:
+        """References of the data sets that were read, each once."""
+        entries = [self.catalogue_entry(dataset) for dataset in self.datasets]
+        return list(dict.fromkeys(text for entry in entries if entry for text in entry.citation))
+
+    def neighbour_lists(self, word: str) -> list[list[Neighbour] | None]:
+        """A word's neighbours in each space; None in a space that lacks the word."""
+        return [found[word] for found in self.spaces.neighbours.values()]
+
+    def neighbour_rows(self, word: str) -> int:
+        """Length of the longest list of a word's neighbours, one where there is none."""
+        return max([1, *(len(entries) for entries in self.neighbour_lists(word) if entries)])
+
+    def is_shared(self, word: str, neighbour: str) -> bool:
+        """Whether more than half of the spaces (of at least three) list a word's neighbour."""
+        lists = [entries for entries in self.neighbour_lists(word) if entries]
+        count = sum(neighbour in (entry.word for entry in entries) for entries in lists)
+        return len(lists) >= 3 and 2 * count > len(lists)
+
+
+def render(page: Page) -> str:
+    """The page as HTML, with everything it needs inside."""
+    environment = Environment(
+        loader=PackageLoader("lexiscope.report", TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["json_block"] = json_block
+    environment.filters["drawing"] = Markup  # only ever given the SVG of a chart, whose texts are escaped
+    scripts = {"library": vl_convert.javascript_bundle() if page.charts else "", "page": _asset("report.js")}
+    text: str = environment.get_template("report.html.j2").render(
+        page=page,
+        fmt=formats,
+        flatten=flatten,
+        papers=PAPERS,
+        style=Markup(_asset("report.css")),
+        # Both are our own and a library's code, not data: `_inline_script` checks that they cannot end early.
+        scripts={name: _inline_script(script) for name, script in scripts.items()},
+        script_hashes=[_csp_hash(script) for script in scripts.values() if script],
+        specifications={chart.anchor: chart.specification for chart in page.charts},
+    )
+    return text
+
+
+def json_block(content: Any) -> Markup:
+    """JSON that is safe inside a ``script`` element, whatever its strings hold."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _inline_script(script: str) -> Markup:
+    lowered = script.lower()
+    if "</script" in lowered or "<!--" in lowered:
+        raise ValueError("a script that would end its own element")
+    return Markup(script)
+
+
+def _csp_hash(script: str) -> str:
+    """The hash by which a content security policy lets exactly this script run."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _asset(name: str) -> str:
+    return files("lexiscope.report").joinpath(TEMPLATES, name).read_text(encoding="utf-8")

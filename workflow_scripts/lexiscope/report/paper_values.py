@@ -1,0 +1,103 @@
+"""The numbers printed in the papers, to stand beside ours for the same cell.
+
+``reference/paper_values.csv`` holds them in long form. Values that were read off a figure carry the
+``reading_error`` they may be wrong by, on the metric's own scale; printed ones carry 0.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import IO
+
+PAPERS = {
+    "derby2020": "Derby, Miller & Devereux (2020)",
+    "verwimp2019": "Verwimp & Bellegarda (2019)",
+}
+"""How each paper is cited in running text."""
+
+TABLES = {
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "table4": "Table 4",
+    "figure1": "Figure 1",
+    "figure2": "Figure 2",
+    "appendix_figure1": "Appendix, Figure 1",
+    "appendix_table1": "Appendix, Table 1",
+    "introduction": "Introduction",
+}
+"""How each place in a paper is called in running text."""
+
+MODEL_OF_KIND = {
+    "word2vec": "word2vec",
+    "glove": "glove",
+    "fasttext": "fasttext",
+    "lm_input": "input",
+    "lm_output": "output",
+    "activation_maximisation": "am",
+}
+"""The name that Derby et al. (2020) give to each kind of space; other kinds are not in the papers."""
+
+
+@dataclass(frozen=True)
+class PaperValue:
+    """One number from a paper, where it stands, and by how much its reading may be off."""
+
+    paper: str
+    table: str
+    model: str
+    dataset: str
+    metric: str
+    split: str
+    value: float
+    reading_error: float
+    note: str
+
+
+def read_paper_values(stream: IO[str]) -> list[PaperValue]:
+    """Read the table; a row with a missing or malformed number raises ValueError."""
+    return [
+        PaperValue(
+            paper=row["paper"],
+            table=row["table"],
+            model=row["model"],
+            dataset=row["dataset"],
+            metric=row["metric"],
+            split=row["split"],
+            value=float(row["value"]),
+            reading_error=float(row["reading_error"]),
+            note=row["note"],
+        )
+        for row in csv.DictReader(stream)
+    ]
+
+
+@cache
+def paper_values() -> tuple[PaperValue, ...]:
+    """All the values that come with Lexiscope."""
+    source = files("lexiscope.report").joinpath("reference/paper_values.csv")
+    with source.open(encoding="utf-8") as stream:
+        return tuple(read_paper_values(stream))
+
+
+def find_paper_value(
+    *, kind: str, dataset: str, metric: str, split: str, values: Iterable[PaperValue] | None = None
+) -> PaperValue | None:
+    """The value that Derby et al. (2020) print for a kind of space, or None where they print none."""
+    model = MODEL_OF_KIND.get(kind)
+    if model is None:
+        return None
+    wanted = ("derby2020", model, dataset, metric, split)
+    for value in paper_values() if values is None else values:
+        if (value.paper, value.model, value.dataset, value.metric, value.split) == wanted:
+            return value
+    return None
+
+
+def paper_bias_correlation() -> PaperValue:
+    """Pearson's r of the softmax bias against ln(count) (Derby et al. 2020, appendix, figure 1)."""
+    return next(value for value in paper_values() if value.dataset == "bias_vs_log_count")

@@ -22,7 +22,7 @@ from lexiscope.evaluation.tasks import Dataset
 from lexiscope.evaluation.vectors import WordVectors, look_up
 
 COSINE_DECIMALS = 12
-"""Above rounding errors, far below what float32 vectors resolve: equal cosines must be ties in a ranking."""
+"""Above rounding errors, far below what float32 resolves: equal cosines must be ties in a ranking."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,6 @@ def _subject_matrix(rng: np.random.Generator, features: Matrix, noise: float) ->
     patterns = signal + noise * signal.std() * rng.standard_normal(signal.shape)
     centred = patterns - patterns.mean(axis=1, keepdims=True)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    matrix = np.round(np.einsum("is,js->ij", centred, centred), DECIMALS)
+    matrix: Matrix = np.round(np.einsum("is,js->ij", centred, centred), DECIMALS)
     np.fill_diagonal(matrix, 1.0)
     return matrix

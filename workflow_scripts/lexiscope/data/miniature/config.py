@@ -8,7 +8,7 @@ from lexiscope.config.base import Section
 
 
 class MiniatureConfig(Section):
-    """What the artificial language and its data sets are made of; the defaults are the project's miniature."""
+    """What the artificial language and its data sets are made of."""
 
     nouns_per_subfield: int = Field(12, ge=5, le=60, description="common nouns in each semantic subfield")
     verbs_per_subfield: int = Field(5, ge=2, le=40, description="verbs in each subfield")
@@ -27,15 +27,17 @@ class MiniatureConfig(Section):
         0.95, gt=0, le=2, description="of the word frequencies inside a word class"
     )
     selectional_strength: float = Field(
-        5.0, ge=0, le=20, description="how much meaning decides which words combine (0: not at all)"
+        7.0, ge=0, le=20, description="how much meaning decides which words combine (0: not at all)"
     )
-    topic_strength: float = Field(1.3, ge=0, le=5, description="how unevenly words spread over the topics")
+    topic_strength: float = Field(1.5, ge=0, le=5, description="how unevenly words spread over the topics")
 
     lm1b_tokens: int = Field(500_000, ge=1_000, description="training and held-out tokens together")
     lm1b_shards: int = Field(4, ge=1, le=100)
     lm1b_heldout_shards: int = Field(2, ge=1, le=50)
     lm1b_heldout_share: float = Field(0.05, gt=0, lt=0.5)
-    ptb_tokens: int = Field(60_000, ge=1_000)
+    ptb_tokens: int = Field(
+        66_000, ge=1_000, description="before the punctuation is left out, as it is in this corpus"
+    )
     wikitext_tokens: int = Field(40_000, ge=1_000)
     enwiki_tokens: int = Field(40_000, ge=1_000)
 
@@ -50,5 +52,5 @@ class MiniatureConfig(Section):
     )
 
     brain_noise: float = Field(
-        2.0, ge=0, le=20, description="standard deviation of a sensor's noise relative to its signal's"
+        3.0, ge=0, le=20, description="standard deviation of a sensor's noise relative to its signal's"
     )

@@ -179,7 +179,7 @@ def _masked(words: Sequence[str], known: frozenset[str]) -> list[str]:
 
 
 def make_wikitext(writer: Writer) -> Files:
-    """WikiText-2: articles with ``= headings =``, blank lines between blocks, cased, ``<unk>`` for rare words."""
+    """WikiText-2: articles, ``= headings =`` between blank lines, cased, ``<unk>`` for rare words."""
     articles = [_wikitext_article(document) for document in writer.documents(writer.config.wikitext_tokens)]
     size = max(1, round(HELD_OUT_SHARE * len(articles)))
     parts = {"train": articles[: -2 * size], "valid": articles[-2 * size : -size], "test": articles[-size:]}

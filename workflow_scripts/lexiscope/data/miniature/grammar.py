@@ -1,7 +1,7 @@
 """The phrase-structure grammar: sentences with agreement that remember how they were made.
 
-A sentence keeps its tree (Penn Treebank labels), tense, numbers and topic, so that data sets about syntax can
-be read off it. The grammar, with optional parts in brackets::
+A sentence keeps its tree (Penn Treebank labels), tense, numbers and topic, so that data sets about syntax
+can be read off it. The grammar, with optional parts in brackets::
 
     S    → [PP | ADVP | SBAR] NP VP        S → S , CC S
     NP   → DT [CD] [JJ…] N | NNP [NNP] | PRP | NP POS N | NP PP | NP SBAR | NP CC NP
@@ -12,7 +12,7 @@ be read off it. The grammar, with optional parts in brackets::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from lexiscope.data.miniature.inventory import (
 from lexiscope.data.miniature.language import Language
 from lexiscope.data.miniature.preferences import Preferences
 
-Tree = tuple[str, Union[str, tuple["Tree", ...]]]
+Tree = tuple[str, str | tuple["Tree", ...]]
 """``(label, children)``, or ``(tag, word)`` for a leaf."""
 
 UNIFORM_BLOCK = 1 << 15
@@ -148,7 +148,7 @@ def bracketed(tree: Tree) -> str:
 
 
 def uniforms(rng: np.random.Generator) -> Callable[[], float]:
-    """A function that gives the next uniform number; drawn in blocks, which is ten times as fast as one by one."""
+    """A function that gives the next uniform number; drawing in blocks is ten times as fast."""
 
     def stream() -> Iterator[float]:
         while True:

@@ -77,7 +77,7 @@ BRAIN_SUBFIELDS = (
     "mammal", "insect", "hand_tool", "kitchen_tool", "road_vehicle", "dwelling",
     "building_part", "garment", "fruit", "crop", "limb", "terrain",
 )  # fmt: skip
-"""Twelve concrete categories, five words of each, as in the fMRI experiment behind BrainBench (60 words)."""
+"""Twelve concrete categories; five words of each make sixty, as in the experiments behind BrainBench."""
 
 PREPOSITIONS: dict[str, tuple[str, ...]] = {
     "in": ("place", "building"),

@@ -1,9 +1,9 @@
 """The lexicon of the artificial language and the truth about its meanings.
 
 Meaning comes first. Every lemma has a latent vector made of a part for its field (shared with the whole
-superfield to some degree), one for its subfield and one of its own, and a topic profile: how much of its use
-falls to each topic. Similarity is the cosine of latent vectors, relatedness mixes it with the likeness of the
-topic profiles.
+superfield to some degree), one for its subfield and one of its own, and a topic profile: how much of its
+use falls to each topic. Similarity is the cosine of latent vectors, relatedness mixes it with the likeness
+of the topic profiles.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from lexiscope.files import digest_json
 
 Matrix = NDArray[np.float64]
 
-# Shares of a latent vector's squared length. Expected cosines: 0.75 within a subfield (and up to 0.95 for the
+# Shares of a latent vector's squared length. Expected cosines: 0.75 within a subfield (up to 0.95 for the
 # near-synonyms made below), 0.40 within a field, 0.10 within a superfield, 0 elsewhere.
 SUPERFIELD_SHARE, FIELD_SHARE, SUBFIELD_SHARE, OWN_SHARE = 0.10, 0.30, 0.35, 0.25
 SYNONYM_COSINE = 0.8  # of the own parts of neighbouring lemmas of a subfield
 DERIVED_COSINE = 0.6  # of the own parts of a derived word and its base
 SUBFIELD_TOPIC_SHARE = 0.5  # of a topic profile that the whole subfield has in common
-RELATEDNESS_TOPIC_SHARE = 0.6  # the rest is similarity
+RELATEDNESS_TOPIC_SHARE = 0.5  # the rest is similarity
 DERIVED_FREQUENCY = 0.12  # of a derived word relative to an underived one of the same rank
 PARTS_OF_SPEECH: tuple[tuple[str, tuple[SemanticField, ...]], ...] = (
     ("noun", NOUN_FIELDS),
@@ -93,7 +93,7 @@ class Lemma:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """Nouns: singular, plural. Verbs: base, third person singular, past. Adjectives: itself, its adverb."""
+        """Nouns: singular, plural. Verbs: base, third person, past. Adjectives: itself, its adverb."""
         kind = "name" if self.proper else self.part_of_speech
         return tuple(self.stem + ending for ending in ENDINGS[kind])
 
@@ -130,9 +130,9 @@ class MiniatureTruth:
     def relatedness(self, first: Sequence[int], second: Sequence[int]) -> Matrix:
         """Topical association mixed with similarity, for each pair of lemma indices; in [-1, 1]."""
         topical = (self._topic_vectors[list(first)] * self._topic_vectors[list(second)]).sum(axis=1)
-        return RELATEDNESS_TOPIC_SHARE * topical + (1 - RELATEDNESS_TOPIC_SHARE) * self.similarity(
-            first, second
-        )
+        similar = self.similarity(first, second)
+        mixed: Matrix = RELATEDNESS_TOPIC_SHARE * topical + (1 - RELATEDNESS_TOPIC_SHARE) * similar
+        return mixed
 
     @cached_property
     def _topic_vectors(self) -> Matrix:
@@ -189,7 +189,7 @@ def build_language(config: MiniatureConfig, seed: int) -> Language:
     """Draw a lexicon, its meanings and its frequencies."""
     rng = stream(seed, "language")
     speller = Speller(rng, taken=_function_words())
-    lemmas = _underived_lemmas(config, rng, speller)
+    lemmas = _underived_lemmas(config, speller)
     lemmas += _derived_lemmas(config, rng, speller, lemmas)
     parts = _meanings(config, rng, lemmas)
     latents = parts.sum(axis=1)
@@ -216,7 +216,7 @@ def _function_words() -> frozenset[str]:
     return frozenset(words)
 
 
-def _underived_lemmas(config: MiniatureConfig, rng: np.random.Generator, speller: Speller) -> list[Lemma]:
+def _underived_lemmas(config: MiniatureConfig, speller: Speller) -> list[Lemma]:
     sizes = {
         "noun": config.nouns_per_subfield,
         "verb": config.verbs_per_subfield,

@@ -1,9 +1,9 @@
 """Which words keep company: every choice of a content word, as tables of cumulative probabilities.
 
 A governor (a verb for its subject, a preposition for its object, …) prefers dependents whose latent vectors
-point in a certain direction. The direction is a linear function of the governor's own meaning, part by part,
-so that governors with similar meanings prefer similar dependents: that is why a model which only sees the
-company of words can recover their meanings.
+point in a certain direction. The direction is a linear function of the governor's own meaning, part by
+part, so that governors with similar meanings prefer similar dependents: that is why a model which only sees
+the company of words can recover their meanings.
 
     P(dependent | governor, role, topic) ∝ frequency · topic share · exp(strength · direction · latent)
 """
@@ -182,8 +182,8 @@ def _directions(
 ) -> Matrix:
     """The direction in noun space that each governor prefers: n_governors × latent_dim.
 
-    The field part of a governor's meaning is sent to the field parts of its target nouns, the subfield part to
-    one of their subfields, the own part is rotated.
+    The field part of a governor's meaning is sent to the field parts of its target nouns, the subfield part
+    to one of their subfields, the own part is rotated.
     """
     field_part, subfield_part = _noun_parts(truth)
     subfields_of = {field.name: field.subfields for field in NOUN_FIELDS}

@@ -1,9 +1,9 @@
 """Seven word-similarity sets, rated by simulated people who know the truth but not exactly.
 
-Similarity sets (SimLex, WordSim-Sim, RareWords) rate the cosine of the latents, relatedness sets (MEN, MTurk,
-WordSim-Rel) the mixture with topics. Pairs are drawn evenly over the scale. Only words with
-`MIN_COUNT` occurrences in the training corpus are asked for, except in the rare word set, where a few words
-are in no text at all, as in the real one.
+Similarity sets (SimLex, WordSim-Sim, RareWords) rate the cosine of the latents, relatedness sets (MEN,
+MTurk, WordSim-Rel) the mixture with topics. Pairs are drawn evenly over the scale. Only words with
+`MIN_COUNT` occurrences in the training corpus are asked for, except in the rare word set, where a share of
+`UNATTESTED_SHARE` of the first words is in no text at all: coverage below one is part of the exercise.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Rater:
         return self._truth.lemma_of[word]
 
     def simlex(self) -> RatedPairs:
-        """Similarity of nouns, verbs and adjectives, always two of one kind (6 : 2 : 1 as in SimLex-999)."""
+        """Similarity of nouns, verbs and adjectives, two of one kind, in the proportions of SimLex-999."""
         size, taken = self._config.simlex_pairs, set[Pair]()
         verbs, adjectives = size * 222 // 999, size * 111 // 999
         pairs: list[Pair] = []
@@ -117,8 +117,8 @@ class Rater:
     def wordsim(self) -> tuple[RatedPairs, RatedPairs, RatedPairs]:
         """WordSim353: the similarity set, the relatedness set and both together.
 
-        As in the real one, some words are names, one pair is a word with itself, and the two sets share their
-        unrelated pairs.
+        As in the real one, some words are names, one pair is a word with itself, and the two sets share
+        their unrelated pairs.
         """
         size, taken = self._config.ws353_pairs, set[Pair]()
         common, names = self.words("noun"), self.words("noun", proper=True)

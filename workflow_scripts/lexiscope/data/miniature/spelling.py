@@ -1,8 +1,8 @@
 """How the words look: made-up stems, regular inflection and derivation.
 
-Every stem ends in a consonant and starts with one, so a suffix never changes the stem and ``a`` is the only
-form of the indefinite article. Words of one semantic subfield often share their last syllable, which is what
-a model that sees characters can learn beyond the affixes.
+Every stem starts and ends with a consonant, so a suffix never changes the stem and ``a`` is the only form
+of the indefinite article. Words of one semantic subfield often share their last syllable, which is what a
+model that sees characters can learn beyond the affixes.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def count_words(files: Files) -> Counter[str]:
 
 
 def _remove_other_shards(root: Path, files: Files) -> None:
-    """Remove shards that an earlier run with another number of shards left, or they would be read as well."""
+    """Remove the shards of an earlier run with another number of shards, or they would be read as well."""
     for folder in sorted({Path(path).parent for path in files if path.startswith("lm1b/")}):
         for old in sorted((root / folder).glob("news.en*-of-*")):
             if (folder / old.name).as_posix() not in files:

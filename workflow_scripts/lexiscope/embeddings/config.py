@@ -13,12 +13,25 @@ class DistributionalConfig(Section):
     """What the models trained on a corpus of running text have in common.
 
     There is no ``min_count``: the corpus's vocabulary has already decided which words are kept.
+
+    Attributes
+    ----------
+    window
+        How many words to the left and to the right are context.
+    epochs
+        How many times the text (for GloVe, the table of counts) is gone through.
+    deterministic
+        One thread, so that the same seed gives the same bytes. With more, threads overwrite each other's
+        updates (Hogwild) and no two runs are equal. Lexiscope's GloVe has no need of it: it gives the same
+        bytes with any number of threads.
     """
 
+    kind: str
     corpus: Name
     vector_size: PositiveInt = 300
-    window: PositiveInt = 5
+    window: int = Field(default=5, ge=1, le=1000)
     epochs: PositiveInt = 5
+    deterministic: bool = True
 
 
 class SkipGramConfig(DistributionalConfig):
@@ -34,16 +47,12 @@ class SkipGramConfig(DistributionalConfig):
         Threshold of relative frequency above which occurrences are dropped at random; 0 keeps all.
     learning_rate
         Where the linear decay starts.
-    deterministic
-        One thread, so that the same seed gives the same bytes. With more, threads overwrite each other's
-        updates (Hogwild) and no two runs are equal.
     """
 
     sg: bool = True
     negative: PositiveInt = 5
     sample: float = Field(default=1e-3, ge=0, le=1)
     learning_rate: PositiveFloat = 0.025
-    deterministic: bool = True
 
 
 class Word2VecConfig(SkipGramConfig):

@@ -110,6 +110,41 @@ def train_glove(
     shutil.rmtree(directory)
 
 
+@stage_entry
+def adopt_glove_python(
+    *, vectors: Path, corpus: Path, lexicon: Path, config: dict[str, Any], output: Path, seed: int
+) -> None:
+    """Make a space of the matrix that `lexiscope.embeddings.glove_python` wrote to ``vectors``.
+
+    The other parameters are those of the training.
+
+    Raises
+    ------
+    LexiscopeError
+        If the matrix is not one of float32 with a row for each word of the corpus.
+    """
+    settings = GloVeConfig.model_validate(config)
+    source = EncodedCorpus.open(corpus)
+    words = source.vocabulary.words[len(SPECIALS) :]
+    try:
+        matrix = np.load(vectors, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise LexiscopeError(f"not a NumPy matrix ({error})", where=vectors) from None
+    wanted = (len(words), settings.vector_size)
+    if matrix.shape != wanted or matrix.dtype != np.float32:
+        raise LexiscopeError(f"{matrix.dtype} of shape {matrix.shape}, not float32 {wanted}", where=vectors)
+    save_trained_space(
+        words,
+        matrix,
+        corpus=source,
+        lexicon=lexicon,
+        settings=settings,
+        seed=seed,
+        output=Path(output),
+        facts={"library": "glove-python-binary"},
+    )
+
+
 @dataclass
 class GloVe:
     """The parameters of the model, and how far their training has come.

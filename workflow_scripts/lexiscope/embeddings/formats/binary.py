@@ -114,7 +114,7 @@ def _read_block(window: _Window, source: VectorSource, collector: Collector, row
             )
         target[at * 4 * dim : (at + 1) * 4 * dim] = numbers
         words.append(word)
-        offsets.append(offset)
+        offsets.append(window.offset - 4 * dim - 1 - len(word))
     collector.add(words, offsets, vectors.astype(np.float32, copy=False))
 
 

@@ -51,7 +51,8 @@ class _Recorded:
         """Items of dictionaries that are of no interest, such as those of a ``defaultdict``."""
 
 
-class _Recorder(pickle.Unpickler):
+# The unpickler written in Python: the one in C lets a few bytes of a bad file claim tens of GB for its memo.
+class _Recorder(pickle._Unpickler):
     """An unpickler that builds plain values and `_Recorded` ones, and nothing else."""
 
     def find_class(self, module: str, name: str) -> type[_Recorded]:

@@ -23,7 +23,7 @@ from lexiscope.embeddings.formats.detect import BOM, HEADER, NUMBER, SEPARATOR
 from lexiscope.embeddings.formats.source import VectorSource
 from lexiscope.errors import LexiscopeError
 
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 MAX_LINE_BYTES = 1 << 25
 LINES_FOR_DIM = 1000
 
@@ -106,38 +106,36 @@ class _TextReader:
 
     def _read_lines(self, lines: list[bytes]) -> None:
         first = self.n_lines + 1
-        words, vectors, regular = self._read_regular(lines)
-        good = regular.copy()
-        for row in np.flatnonzero(~regular).tolist():
-            parsed = self._read_odd_line(lines[row], first + row)
-            if parsed is not None:
-                words[row], vectors[row] = parsed
-                good[row] = True
-        rows = np.flatnonzero(good).tolist()
-        if rows:
-            kept = vectors if len(rows) == len(lines) else vectors[good]
-            self.collector.add([words[row] for row in rows], [first + row for row in rows], kept)
+        parsed = _parse_regular(lines, self.dim)
+        if parsed is not None:
+            self.n_vectors += len(lines)
+            words = [line[: line.index(b" ")] for line in lines]
+            self.collector.add(words, range(first, first + len(lines)), parsed)
+            return
+        words, rows, vectors = self._read_mixed(lines)
+        if words:
+            self.collector.add(words, [first + row for row in rows], vectors)
 
-    def _read_regular(
-        self, lines: list[bytes]
-    ) -> tuple[list[bytes], NDArray[np.float32], NDArray[np.bool_]]:
-        """Read the lines that look regular; all are left to the slow way if one of them is not."""
-        dim = self.dim
-        words = [line[: line.find(b" ")] for line in lines]
-        regular = np.array([line.count(b" ") == dim and line[:1] != b" " for line in lines], dtype=bool)
-        vectors = np.empty((len(lines), dim), dtype=np.float32)
-        if not dim or not regular.any():
-            return words, vectors, np.zeros_like(regular)
-        chosen = lines if regular.all() else [lines[row] for row in np.flatnonzero(regular)]
-        try:
-            parsed = _parse_regular(chosen, dim)
-        except pa.ArrowInvalid:
-            return words, vectors, np.zeros_like(regular)
-        self.n_vectors += len(parsed)
-        if len(chosen) == len(lines):
-            return words, parsed, regular
-        vectors[regular] = parsed
-        return words, vectors, regular
+    def _read_mixed(self, lines: list[bytes]) -> tuple[list[bytes], list[int], NDArray[np.float32]]:
+        """Read lines of which some are odd: their words, which lines they are, and their vectors."""
+        looks_regular = [line.count(b" ") == self.dim for line in lines]
+        chosen = [line for line, regular in zip(lines, looks_regular, strict=True) if regular]
+        parsed = _parse_regular(chosen, self.dim)
+        self.n_vectors += 0 if parsed is None else len(parsed)
+        fast = iter(()) if parsed is None else iter(parsed)
+        words, rows, vectors = [], [], []
+        for row, line in enumerate(lines):
+            if looks_regular[row] and parsed is not None:
+                word, vector = line[: line.index(b" ")], next(fast)
+            else:
+                odd = self._read_odd_line(line, self.n_lines + 1 + row)
+                if odd is None:
+                    continue
+                word, vector = odd
+            words.append(word)
+            rows.append(row)
+            vectors.append(vector)
+        return words, rows, np.array(vectors, dtype=np.float32).reshape(len(rows), self.dim)
 
     def _read_odd_line(self, line: bytes, number: int) -> tuple[bytes, NDArray[np.float32]] | None:
         line = line.rstrip(b" \t")
@@ -191,34 +189,35 @@ def _blocks(stream: IO[bytes], source: VectorSource) -> Iterator[bytes]:
         yield rest
 
 
-def _parse_regular(lines: list[bytes], dim: int) -> NDArray[np.float32]:
+def _parse_regular(lines: list[bytes], dim: int) -> NDArray[np.float32] | None:
     """The numbers of lines that each have a word and ``dim`` further fields, shape (n_lines, dim).
 
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-        If a line has another number of fields, or a field is not a number.
+    None if a line has another number of fields, or a field is not a number.
     """
-    text = b"\n".join([*lines, b""])
+    if not lines or not dim:
+        return None
     names = [str(column) for column in range(dim + 1)]
-    table = csv.read_csv(
-        pa.BufferReader(text),
-        read_options=csv.ReadOptions(
-            column_names=names, use_threads=False, block_size=max(1 << 20, 2 * max(map(len, lines)))
-        ),
-        parse_options=csv.ParseOptions(
-            delimiter=" ", quote_char=False, escape_char=False, ignore_empty_lines=False
-        ),
-        convert_options=csv.ConvertOptions(
-            # Straight to float32 would round once, where Python's float() and NumPy round twice.
-            column_types=dict.fromkeys(names[1:], pa.float64()),
-            include_columns=names[1:],
-            null_values=[],
-            check_utf8=False,
-        ),
-    )
-    if len(table) != len(lines):
-        raise pa.ArrowInvalid("a line break inside a line")
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(b"\n".join([*lines, b""])),
+            read_options=csv.ReadOptions(
+                column_names=names, use_threads=False, block_size=max(1 << 20, 2 * max(map(len, lines)))
+            ),
+            parse_options=csv.ParseOptions(
+                delimiter=" ", quote_char=False, escape_char=False, ignore_empty_lines=False
+            ),
+            convert_options=csv.ConvertOptions(
+                # Straight to float32 would round once, where Python's float() and NumPy round twice.
+                column_types=dict.fromkeys(names[1:], pa.float64()),
+                include_columns=names[1:],
+                null_values=[],
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if len(table) != len(lines):  # Arrow also breaks lines at a lone carriage return
+        return None
     vectors = np.empty((len(lines), dim), dtype=np.float32)
     start = 0
     with np.errstate(over="ignore"):

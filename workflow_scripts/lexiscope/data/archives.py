@@ -48,7 +48,8 @@ def extract_members(
 ) -> None:
     """Write members of an archive to files under ``folder``.
 
-    The list of entries is checked before anything is written, and each file takes its place whole.
+    The entries are checked before anything is written (a tar file is read through for that), and each file
+    takes its place whole.
 
     Parameters
     ----------
@@ -133,6 +134,9 @@ def _tar_entries(archive: Path) -> Iterator[_Entry]:
                 return stream
 
             yield _Entry(_plain(member.name), member.isreg(), member.size, open_member)
+        # The compressor's checksum comes after the end of the tar, where the tar reader does not look.
+        while tar.fileobj is not None and tar.fileobj.read(CHUNK_BYTES):
+            pass
 
 
 def _zip_entries(archive: Path) -> Iterator[_Entry]:

@@ -108,7 +108,7 @@ def fetch_file(facts: Remote, target: Path, patience: Patience = Patience()) -> 
 
 
 def _fetched_alone(file: DataFile, root: Path, patience: Patience) -> bool:
-    """Fetch a file that has addresses of its own; False if it has none, or none works but an archive may."""
+    """Fetch a file from its own addresses; False if it has none, or none works and an archive may."""
     if not file.live_urls:
         return False
     try:
@@ -182,9 +182,10 @@ def _transfer(url: str, facts: Remote, path: Path, name: str, timeout: float) ->
         ):
             downloader(url, _Counted(stream, progress, facts.bytes), None)
     except requests.HTTPError as error:
-        status = error.response.status_code
-        reason = f"the server answers {status} {error.response.reason}".rstrip()
-        raise (_NetworkError if status in BUSY_STATUSES else _UselessAddressError)(reason) from None
+        response = error.response
+        assert response is not None  # raise_for_status always gives it
+        kind = _NetworkError if response.status_code in BUSY_STATUSES else _UselessAddressError
+        raise kind(f"the server answers {response.status_code} {response.reason}") from None
     except (
         requests.ConnectionError,
         requests.Timeout,

@@ -103,17 +103,22 @@ def _find_generated(dataset: Dataset, root: Path) -> list[FoundFile]:
             f"the miniature has no {dataset.key!r}",
             remedy="choose a dataset that it has, or another data.source (mirror, download)",
         )
-    found: dict[str, FoundFile] = {}
-    for file in dataset.files:
-        for name, path in _matches(root, file.glob).items():
-            found.setdefault(name, (file.model_copy(update={"path": name}), path))
-    made = {file.role for file, _ in found.values()}
+    matches = [(file, _matches(root, file.glob)) for file in dataset.files]
+    # A series takes what no entry of its own names: the test part of a corpus may be one of its shards.
+    named = {name for file, paths in matches if not file.numbered for name in paths}
+    found = [
+        (file.model_copy(update={"path": name}), path)
+        for file, paths in matches
+        for name, path in paths.items()
+        if not (file.numbered and name in named)
+    ]
+    made = {file.role for file, _ in found}
     lacking = [file for file in dataset.files if file.role not in made and not file.optional]
     if lacking:
         raise _incomplete(
             dataset, root, lacking, remedy=f"delete {root} and run again, so that it is made anew"
         )
-    return list(found.values())
+    return found
 
 
 def _matches(root: Path, pattern: str) -> dict[str, Path]:

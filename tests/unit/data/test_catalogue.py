@@ -155,7 +155,7 @@ def test_the_strongest_checksum_counts() -> None:
 
 
 def test_an_unknown_key_is_met_with_a_suggestion() -> None:
-    with pytest.raises(LexiscopeError, match="no dataset 'mne'. Did you mean 'men'"):
+    with pytest.raises(LexiscopeError, match=r"no dataset 'mne'\. Did you mean 'men'"):
         CATALOGUE["mne"]
     assert "mne" not in CATALOGUE
 

@@ -99,9 +99,8 @@ def fetch_file(facts: Remote, target: Path, patience: Patience = Patience()) -> 
             problems.append(f"{url}: {error}")
         else:
             return
-    reasons = "\n  ".join(problems) or "no address is known"
     raise LexiscopeError(
-        f"cannot be downloaded:\n  {reasons}\n",
+        f"cannot be downloaded ({'; '.join(problems) or 'no address is known'})",
         where=target,
         remedy="check the network (HTTP_PROXY is heeded), or put the file there by hand",
     )
@@ -116,7 +115,7 @@ def _fetched_alone(file: DataFile, root: Path, patience: Patience) -> bool:
     except LexiscopeError as error:
         if file.archive is None:
             raise
-        logger.warning("%s; trying the archive %s", error.problem.strip(), file.archive)
+        logger.warning("%s; trying the archive %s", error.problem, file.archive)
         return False
     return True
 

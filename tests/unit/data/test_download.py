@@ -38,6 +38,9 @@ class Server(ThreadingHTTPServer):
         self.pages: dict[str, list[Any]] = {}
         self.asked: Counter[str] = Counter()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is part of the tests."""
+
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/{path}"
 

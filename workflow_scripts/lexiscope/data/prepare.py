@@ -134,8 +134,8 @@ def _check(
     dataset: Dataset, found: Sequence[FoundFile], *, against_catalogue: bool
 ) -> tuple[ReceiptFile, ...]:
     """Hash every file, and hold it to the catalogue's checksum if asked to."""
-    checked = []
-    total = sum(file.bytes or path.stat().st_size for file, path in found)
+    checked: list[ReceiptFile] = []
+    total = sum((against_catalogue and file.bytes) or path.stat().st_size for file, path in found)
     with Progress(f"checking {dataset.key}", total=total, unit="B") as progress:
         for file, path in found:
             checksum = file.checksum if against_catalogue else None

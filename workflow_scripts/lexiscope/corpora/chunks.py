@@ -53,7 +53,7 @@ class ChunkEncoder:
 
     def __enter__(self) -> ChunkEncoder:
         if self._n_processes > 1:
-            # Not "spawn": that would import the main script again, which a workflow's script is not made for.
+            # Not "spawn": it would run the main script again, which is not made for that in a workflow.
             self._pool = ProcessPoolExecutor(
                 self._n_processes,
                 mp_context=multiprocessing.get_context("fork"),

@@ -59,7 +59,7 @@ class TextSource(Section):
             If it matches none.
         """
         pattern = str(Path(self.text).expanduser())
-        paths = sorted(path for path in map(Path, glob(pattern, recursive=True)) if path.is_file())
+        paths = sorted(path for path in map(Path, glob(pattern, recursive=True)) if path.is_file())  # noqa: PTH207
         if not paths:
             raise LexiscopeError(
                 "no text file matches this pattern",

@@ -1,9 +1,10 @@
 """Encoding: the sources of a corpus, read once, to a vocabulary and shards of ids.
 
-Worker processes turn chunks of text into integers of the chunk's own numbering (``interning``); this process,
-in the order of the text, maps them to provisional ids, counts them, sets sentences aside for ``valid`` and
-``test``, and appends them to scratch files. When all is read the vocabulary is known, and the scratch files
-become shards by one table look-up. The result does not depend on the number of processes.
+Worker processes turn chunks of text into integers of the chunk's own numbering (``chunks``, ``interning``).
+This process, in the order of the text, maps them to provisional ids, counts words, sets sentences aside
+for ``valid`` and ``test``, and appends the ids to scratch files (``gathering``). When all is read the
+vocabulary is known, and the scratch files become shards by one table look-up (``shards``). The result does
+not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lexiscope.corpora.chunks import ChunkEncoder, EncodedChunk
+from lexiscope.corpora.chunks import ChunkEncoder
 from lexiscope.corpora.config import CorpusConfig, DatasetSource, TextSource
-from lexiscope.corpora.encoded import FORMAT, MANIFEST, SPLITS, VOCABULARY, Ids, Split
-from lexiscope.corpora.readers import CHUNK_BYTES, Reader, read_chunks, text_bytes
-from lexiscope.corpora.shards import Scratch, WordCounter, write_shards
-from lexiscope.corpora.vocabulary import EOS_ID, write_vocabulary
+from lexiscope.corpora.encoded import FORMAT, MANIFEST, SPLITS, VOCABULARY, Split
+from lexiscope.corpora.gathering import Gathering
+from lexiscope.corpora.readers import Chunk, Reader, chunk_bytes, read_chunks, text_bytes
+from lexiscope.corpora.shards import Scratch, write_shards
+from lexiscope.corpora.vocabulary import write_vocabulary
 from lexiscope.data.catalogue import load_catalogue
 from lexiscope.data.receipt import Receipt, read_receipt
 from lexiscope.errors import LexiscopeError
@@ -51,11 +52,11 @@ class TextSet:
 
     def missing_splits(self) -> list[Split]:
         """Those of ``valid`` and ``test`` that must be held out of the training text."""
-        return [split for split in SPLITS if not self.paths[split]]
+        return [split for split in SPLITS[1:] if not self.paths[split]]
 
     def expected_bytes(self) -> float:
         """About how much text will be read."""
-        size = {split: sum(map(text_bytes, self.paths[split])) for split in SPLITS}
+        size: dict[Split, float] = {split: sum(map(text_bytes, self.paths[split])) for split in SPLITS}
         if self.max_tokens is not None:
             size["train"] = min(size["train"], self.max_tokens * BYTES_PER_TOKEN)
         return sum(size.values())
@@ -90,7 +91,7 @@ def encode_corpus(
     output = Path(output)
     _clear(output)
     with TemporaryDirectory(prefix="scratch-", dir=output) as folder:
-        gathering = _Gathering(Scratch(Path(folder)), settings, seed)
+        gathering = Gathering(Scratch(Path(folder)), settings, seed)
         sources = _read_all(sets, gathering, threads)
         _write(output, gathering, sources, settings, seed)
 
@@ -148,79 +149,11 @@ def _clear(folder: Path) -> None:
         scratch.rmdir()
 
 
-class _Gathering:
-    """Takes the encoded chunks in the order of the text, sorts sentences into splits, and counts words."""
-
-    def __init__(self, scratch: Scratch, settings: CorpusConfig, seed: int) -> None:
-        self.scratch, self.words = scratch, WordCounter()
-        self._share, self._seed = settings.held_out, seed
-        self.casing = settings.casing
-
-    def start(self, number: int, text_set: TextSet) -> None:
-        """Begin with a source."""
-        self._number, self._held_out = number, text_set.missing_splits()
-        self._max_tokens, self._taken, self._ordinal = text_set.max_tokens, 0, 0
-        self.kept: Counter[str] = Counter()
-
-    def add(self, chunk: EncodedChunk, split: Split) -> bool:
-        """Take a chunk of the current source; return whether more of this split is wanted."""
-        ids = chunk.tokens.ids
-        lengths = np.diff(np.flatnonzero(ids == EOS_ID), prepend=-1)
-        if split != "train":
-            self._append(chunk, ids, split, len(lengths))
-            return True
-        n_wanted = len(lengths)
-        if self._max_tokens is not None:
-            n_wanted = int(
-                np.searchsorted(np.cumsum(lengths), self._max_tokens - self._taken, side="right")
-            )
-        self.kept["sentences_left_out"] += len(lengths) - n_wanted
-        wanted = lengths[:n_wanted]
-        ids = ids[: wanted.sum()]
-        self._taken += len(ids)
-        self._add_train(chunk, ids, wanted)
-        return n_wanted == len(lengths)
-
-    def _add_train(self, chunk: EncodedChunk, ids: NDArray[np.int32], lengths: NDArray[np.intp]) -> None:
-        ordinals = np.arange(self._ordinal, self._ordinal + len(lengths), dtype=np.uint64)
-        self._ordinal += len(lengths)
-        draw = uniform_hash(ordinals, self._seed, self._number)
-        free = np.ones(len(ids), dtype=bool)
-        for rank, split in enumerate(self._held_out):
-            mine = (draw >= rank * self._share) & (draw < (rank + 1) * self._share)
-            if mine.any():
-                tokens = np.repeat(mine, lengths)
-                self._append(chunk, ids[tokens], split, int(np.count_nonzero(mine)))
-                free &= ~tokens
-        rest = ids if free.all() else ids[free]
-        self._append(chunk, rest, "train", int(np.count_nonzero(rest == EOS_ID)))
-
-    def _append(self, chunk: EncodedChunk, ids: NDArray[np.int32], split: Split, n_sentences: int) -> None:
-        provisional = self.words.provisional_ids(chunk.tokens)
-        if split == "train":
-            self.words.count(provisional, np.bincount(ids, minlength=len(provisional)))
-        self.scratch.append(split, provisional[ids])
-        self.kept[f"{split}_sentences"] += n_sentences
-        self.kept[f"{split}_tokens"] += len(ids)
-
-
-def uniform_hash(ordinals: NDArray[np.uint64], seed: int, stream: int) -> NDArray[np.float64]:
-    """A number in [0, 1) for each ordinal, the same on every machine (SplitMix64's output function).
-
-    Source: Steele, Lea and Flood 2014, *Fast splittable pseudorandom number generators*.
-    """
-    start = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03) % 2**64
-    z = (ordinals + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def _read_all(sets: Sequence[TextSet], gathering: _Gathering, threads: int) -> list[dict[str, Any]]:
+def _read_all(sets: Sequence[TextSet], gathering: Gathering, threads: int) -> list[dict[str, Any]]:
     """Read every source; return their entries in the manifest."""
     expected = sum(text_set.expected_bytes() for text_set in sets)
-    n_processes = max(1, min(threads, int(expected // CHUNK_BYTES)))
+    n_chunks = sum(text_set.expected_bytes() / chunk_bytes(text_set.reader) for text_set in sets)
+    n_processes = max(1, min(threads, int(n_chunks)))
     with (
         gathering.scratch,
         ChunkEncoder(n_processes) as encoder,
@@ -233,9 +166,9 @@ def _read_all(sets: Sequence[TextSet], gathering: _Gathering, threads: int) -> l
 
 
 def _read_source(
-    number: int, text_set: TextSet, gathering: _Gathering, encoder: ChunkEncoder, progress: Progress
+    number: int, text_set: TextSet, gathering: Gathering, encoder: ChunkEncoder, progress: Progress
 ) -> dict[str, Any]:
-    gathering.start(number, text_set)
+    gathering.start_source(number, text_set.missing_splits(), text_set.max_tokens)
     read: dict[str, dict[str, int]] = {}
     for split in SPLITS:
         counts: Counter[str] = Counter()
@@ -257,7 +190,7 @@ def _read_source(
     }
 
 
-def _chunks(text_set: TextSet, split: Split) -> Iterator[Any]:
+def _chunks(text_set: TextSet, split: Split) -> Iterator[Chunk]:
     return itertools.chain.from_iterable(
         read_chunks(path, text_set.reader) for path in text_set.paths[split]
     )
@@ -277,7 +210,7 @@ def _log(text_set: TextSet, read: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def _write(
-    output: Path, gathering: _Gathering, sources: list[dict[str, Any]], settings: CorpusConfig, seed: int
+    output: Path, gathering: Gathering, sources: list[dict[str, Any]], settings: CorpusConfig, seed: int
 ) -> None:
     vocabulary, final = gathering.words.vocabulary(settings.min_count, settings.max_vocabulary)
     ids = {split: gathering.scratch.ids(split) for split in SPLITS}

@@ -25,7 +25,8 @@ MANIFEST, VOCABULARY = "manifest.json", "vocabulary.tsv"
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
-Ids = NDArray[np.uint16] | NDArray[np.uint32]
+Ids = NDArray[np.unsignedinteger[Any]]
+"""Ids in the type of their shards, uint16 or uint32."""
 
 DECODE_TOKENS = 1 << 21
 """Tokens that are turned into text at a time (about 12 MB of text)."""
@@ -208,7 +209,8 @@ def _without_empty_sentences(ids: Ids) -> Ids:
     ends = ids == EOS_ID
     empty = ends.copy()
     empty[1:] &= ends[:-1]
-    return ids[~empty]
+    kept: Ids = ids[~empty]
+    return kept
 
 
 def _check(folder: Path, entry: dict[str, Any], *, verify: bool) -> None:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from lexiscope.corpora.config import MAX_SENTENCE_TOKENS
 from lexiscope.corpora.segmentation import decode, without_controls
-from lexiscope.corpora.vocabulary import EOS, EOS_ID, SPECIALS, UNK, UNK_ID
+from lexiscope.corpora.vocabulary import EOS, EOS_ID, SPECIALS, UNK
 
 Casing = Literal["as_is", "lower"]
 
 _CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
 _TO_SPACE = bytes(32 if byte < 32 and byte != 10 else byte for byte in range(256))
+_UNK, _EOS, _LINE_END = UNK.encode(), EOS.encode(), b"\n"
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,9 @@ class InternedChunk:
 def intern(text: bytes, casing: Casing, counts: Counter[str]) -> InternedChunk:
     """Turn lines of tokens into ids.
 
-    White space and control characters separate tokens. A token ``<unk>`` gets `UNK_ID`; ``</s>`` in the text
-    is left out and counted (``reserved_tokens``), since only the end of a line ends a sentence. Lines without
-    a token are left out and counted as ``empty_sentences``; ``sentence_cuts`` are made in sentences of more
-    than `MAX_SENTENCE_TOKENS`.
+    White space and control characters separate tokens. A token ``<unk>`` gets `UNK_ID`; ``</s>`` in the
+    text is left out, since only the end of a line ends a sentence. Lines without a token are left out.
+    Sentences of more than `MAX_SENTENCE_TOKENS` are cut.
 
     Parameters
     ----------
@@ -57,95 +57,100 @@ def intern(text: bytes, casing: Casing, counts: Counter[str]) -> InternedChunk:
     casing
         Whether tokens are lower-cased.
     counts
-        Counted up: ``bad_bytes``, ``control_characters``, ``reserved_tokens``, ``empty_sentences``,
-        ``sentence_cuts``, ``sentences`` (those given out).
+        Counted up: ``bad_bytes``, ``control_characters``, ``reserved_tokens`` (``</s>``),
+        ``empty_sentences`` (left out), ``sentence_cuts`` and ``sentences`` (given out).
     """
     counts["control_characters"] += len(text) - len(text.translate(None, _CONTROL_BYTES))
     counts["control_characters"] += text.count(b"\r") - text.count(b"\r\n")
-    codes, distinct = _distinct_tokens(text)
-    table = _TokenTable(casing)
-    frequencies = np.bincount(codes, minlength=len(distinct)).tolist()
-    for token, frequency in zip(distinct, frequencies, strict=True):
-        table.add(token, frequency, counts)
-    ids = table.look_up(codes)
+    codes, types = _encode_types(text)
+    words, others = _words_of_types(types, casing, np.bincount(codes, minlength=len(types)), counts)
+    # The specials first: their places are their ids.
+    every = dict.fromkeys([_UNK, _LINE_END, *words])
+    index = dict(zip(every, range(len(every)), strict=True))
+    number = np.fromiter(map(index.__getitem__, words), dtype=np.int32, count=len(words))
+    several = {
+        code: [index.setdefault(word, len(index)) for word in found] for code, found in others.items()
+    }
+    ids = _look_up(codes, number, several)
     ids = _without_empty_sentences(ids, counts)
     ids = _with_sentences_cut(ids, counts)
-    return InternedChunk(b"\n".join(table.words), ids)
+    return InternedChunk(b"\n".join(list(index)[len(SPECIALS) :]), ids)
 
 
-def _distinct_tokens(text: bytes) -> tuple[NDArray[np.int32], list[bytes]]:
-    """The number of every token's type, and the types, each with the one white-space byte that ends it.
-
-    Two spaces in a row give the type ``b" "``, an empty token; a line feed is a type of its own.
-    """
-    text = text.translate(_TO_SPACE).replace(b"\n", b" \n")
-    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) <= 32)
+def _encode_types(text: bytes) -> tuple[NDArray[np.int32], list[bytes]]:
+    """The type of every token, as a number, and the types; a line feed is one of them, so is ``b""``."""
+    # Every token ends with exactly one space; two spaces in a row hold an empty token between them.
+    text = text.translate(_TO_SPACE).replace(b"\n", b" \n ")
+    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == 32)
     offsets = np.zeros(len(ends) + 1, dtype=np.int32)
     np.add(ends, 1, out=offsets[1:], casting="unsafe")
     tokens = pa.Array.from_buffers(
         pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     ).dictionary_encode()
-    return tokens.indices.to_numpy(), tokens.dictionary.to_pylist()
+    # Arrow keeps the types side by side, each with its space.
+    content = tokens.dictionary.buffers()[2]
+    return tokens.indices.to_numpy(), content.to_pybytes().split(b" ")[:-1] if len(ends) else []
 
 
-class _TokenTable:
-    """What each distinct token becomes: usually one id, sometimes none or several."""
+def _words_of_types(
+    types: list[bytes], casing: Casing, frequencies: NDArray[np.int64], counts: Counter[str]
+) -> tuple[list[bytes], dict[int, list[bytes]]]:
+    """The word that each type is, and those types which are not one word but none or several.
 
-    def __init__(self, casing: Casing) -> None:
-        self._lower = casing == "lower"
-        self._index: dict[bytes, int] = {}
-        self._single: list[int] = []
-        self._several: dict[int, list[int]] = {}
-
-    @property
-    def words(self) -> list[bytes]:
-        return list(self._index)
-
-    def add(self, token: bytes, frequency: int, counts: Counter[str]) -> None:
-        if token == b"\n":
-            self._single.append(EOS_ID)
-            return
-        ids = [self._id(word) for word in self._words(token[:-1], frequency, counts)]
-        if len(ids) != 1:
-            self._several[len(self._single)] = ids
-        self._single.append(ids[0] if ids else UNK_ID)
-
-    def _words(self, token: bytes, frequency: int, counts: Counter[str]) -> list[bytes]:
-        """The words in a token, of which all but a few have exactly one."""
-        if token.isascii() and b"\x7f" not in token:
-            words = [token.lower() if self._lower else token] if token else []
+    In the list of words such types have ``<unk>``, to fill the place.
+    """
+    words = b" ".join(types).lower().split(b" ") if casing == "lower" else types.copy()
+    others: dict[int, list[bytes]] = {}
+    for code in _types_to_examine(words):
+        found = _examine(types[code], casing, int(frequencies[code]), counts)
+        if len(found) == 1:
+            words[code] = found[0]
         else:
-            found: Counter[str] = Counter()
-            text = without_controls(decode(token, found), found)
-            for key, number in found.items():
-                counts[key] += number * frequency
-            words = [word.encode() for word in (text.lower() if self._lower else text).split()]
-        reserved = words.count(EOS.encode())
-        if reserved:
-            counts["reserved_tokens"] += reserved * frequency
-            words = [word for word in words if word != EOS.encode()]
-        return words
+            words[code] = _UNK
+            others[code] = found
+    return words, others
 
-    def _id(self, word: bytes) -> int:
-        if word == UNK.encode():
-            return UNK_ID
-        return self._index.setdefault(word, len(self._index) + len(SPECIALS))
 
-    def look_up(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
-        single = np.array(self._single, dtype=np.int32)
-        if not self._several:
-            return single[codes]
-        lengths = np.ones(len(single), dtype=np.int64)
-        for code, ids in self._several.items():
-            lengths[code] = len(ids)
-        kept = codes[lengths[codes] > 0]
-        repeats = lengths[kept]
-        out = np.repeat(single[kept], repeats)
-        starts = np.cumsum(repeats) - repeats
-        for position in np.flatnonzero(repeats > 1).tolist():
-            ids = self._several[int(kept[position])]
-            out[starts[position] : starts[position] + len(ids)] = ids
-        return out
+def _types_to_examine(words: list[bytes]) -> list[int]:
+    """Numbers of the types that may be anything but a plain ASCII word."""
+    return [
+        code
+        for code, word in enumerate(words)
+        if not word.isascii() or not word or word == _EOS or b"\x7f" in word
+    ]
+
+
+def _examine(token: bytes, casing: Casing, frequency: int, counts: Counter[str]) -> list[bytes]:
+    """The words in a token that occurs ``frequency`` times; what is found in it is counted as often."""
+    found: Counter[str] = Counter()
+    text = without_controls(decode(token, found), found)
+    words = [word.encode("utf-8") for word in (text.lower() if casing == "lower" else text).split()]
+    kept = [word for word in words if word != _EOS]
+    found["reserved_tokens"] += len(words) - len(kept)
+    for key, number in found.items():
+        counts[key] += number * frequency
+    return kept
+
+
+def _look_up(
+    codes: NDArray[np.int32], number: NDArray[np.int32], several: dict[int, list[int]]
+) -> NDArray[np.int32]:
+    """The id of each token's type; for the types in ``several`` those ids in the place of one."""
+    if not several:
+        return number[codes]
+    lengths = np.ones(len(number), dtype=np.int64)
+    for code, ids in several.items():
+        lengths[code] = len(ids)
+    codes = codes[lengths[codes] > 0]
+    if lengths.max() <= 1:
+        return number[codes]
+    repeats = lengths[codes]
+    out = np.repeat(number[codes], repeats)
+    starts = np.cumsum(repeats) - repeats
+    for position in np.flatnonzero(repeats > 1).tolist():
+        ids = several[int(codes[position])]
+        out[starts[position] : starts[position] + len(ids)] = ids
+    return out
 
 
 def _without_empty_sentences(ids: NDArray[np.int32], counts: Counter[str]) -> NDArray[np.int32]:
@@ -162,10 +167,9 @@ def _with_sentences_cut(ids: NDArray[np.int32], counts: Counter[str]) -> NDArray
     """``ids`` with a further `EOS_ID` after every `MAX_SENTENCE_TOKENS` tokens of a sentence."""
     ends = np.flatnonzero(ids == EOS_ID)
     lengths = np.diff(ends, prepend=-1) - 1
-    long = np.flatnonzero(lengths > MAX_SENTENCE_TOKENS)
     cuts = [
         np.arange(ends[number] - lengths[number] + MAX_SENTENCE_TOKENS, ends[number], MAX_SENTENCE_TOKENS)
-        for number in long.tolist()
+        for number in np.flatnonzero(lengths > MAX_SENTENCE_TOKENS).tolist()
     ]
     if not cuts:
         return ids

@@ -1,13 +1,15 @@
 """Streaming readers: files to chunks of whole lines, and chunks to lines of one tokenised sentence each.
 
-A line ends at a line feed (``\\n`` or ``\\r\\n``) and nowhere else. A reader sorts every line into one of the
-categories ``text_lines``, ``blank_lines``, ``heading_lines``, ``title_lines`` and ``markup_lines`` and counts
-it there, so that nothing can get lost unseen: their sum is ``lines`` + ``line_cuts``.
+A line ends at a line feed (LF, CRLF) and nowhere else. A reader sorts every line into one of
+`LINE_CATEGORIES` and counts it there, so that nothing can get lost unseen: their sum is ``lines`` plus
+``line_cuts``.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +22,8 @@ from lexiscope.files import existing_path, open_binary
 
 Reader = Literal["sentences", "wikitext", "wikiextractor", "text"]
 
-CHUNK_BYTES = 1 << 22
-"""Text that is handled at a time; a line that is longer is cut at white space."""
+TOKENISED_CHUNK_BYTES, UNTOKENISED_CHUNK_BYTES = 1 << 22, 1 << 19
+"""Text that is handled at a time (tokenising takes long); a line that is longer is cut at white space."""
 
 LINE_CATEGORIES = ("text_lines", "blank_lines", "heading_lines", "title_lines", "markup_lines")
 
@@ -29,7 +31,8 @@ _UTF8_BOM, _UTF16_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _WHITE_SPACE = re.compile(rb"[ \t\r\x0b\x0c][^ \t\r\x0b\x0c]*\Z")
 _WIKITEXT_HEADING = re.compile(r"(=(?: =)*) [^=\s].* \1\Z")
 _WIKITEXT_JOINT = re.compile(r" @([-,.])@ ")
-_DOC = re.compile(r"<doc\b[^>]*>\Z|</doc>\Z")
+_DOC = re.compile(r"<doc\b.*>\Z|</doc>\Z")
+_TITLE = re.compile(r'\btitle="(.*)"')
 _ENDING = frozenset(".!?")
 _CLOSING = frozenset([")", "]", "''"])
 
@@ -42,28 +45,41 @@ class Chunk:
     ends_in_line: bool = False
 
 
-def read_chunks(path: Path, reader: Reader, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
-    """Yield the whole of a file in chunks of at most ``chunk_bytes``, cut after line ends.
+def chunk_bytes(reader: Reader) -> int:
+    """The most text that a chunk of this reader has."""
+    return UNTOKENISED_CHUNK_BYTES if reader in ("wikiextractor", "text") else TOKENISED_CHUNK_BYTES
 
-    WikiExtractor's text is cut between articles, so that a title stays with its ``<doc …>`` line. Only where
-    one line (one article) is longer than a chunk is the cut at white space (at a line end).
+
+def read_chunks(path: Path, reader: Reader, size: int | None = None) -> Iterator[Chunk]:
+    """Yield the whole of a file in chunks of at most ``size`` bytes, cut after line ends.
+
+    WikiExtractor's text is cut between articles, so that a title stays with its ``<doc …>`` line. Only
+    where one line (one article) is longer than a chunk is the cut at white space (at a line end).
 
     Raises
     ------
     LexiscopeError
-        If the file is missing or is UTF-16.
+        If the file is missing, is UTF-16, or is a damaged ``.gz``.
     """
-    mark = b"\n<doc " if reader == "wikiextractor" else b"\n"
+    try:
+        yield from _cut(
+            path, b"\n<doc " if reader == "wikiextractor" else b"\n", size or chunk_bytes(reader)
+        )
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise LexiscopeError(f"the gzip file is damaged or incomplete ({error})", where=path) from None
+
+
+def _cut(path: Path, mark: bytes, size: int) -> Iterator[Chunk]:
     with open_binary(path) as stream:
-        pending = stream.read(chunk_bytes)
+        pending = stream.read(size)
         if pending.startswith(_UTF16_BOMS):
             raise LexiscopeError(
                 "the text is UTF-16, not UTF-8", where=path, remedy="convert it with iconv"
             )
         pending = pending.removeprefix(_UTF8_BOM)
-        while block := stream.read(max(chunk_bytes - len(pending), 1)):
+        while block := stream.read(max(size - len(pending), 1)):
             pending += block
-            if len(pending) < chunk_bytes:
+            if len(pending) < size:
                 continue
             stop = pending.rfind(mark) + 1 or pending.rfind(b"\n") + 1
             in_line = stop == 0
@@ -91,7 +107,7 @@ def text_bytes(path: Path) -> int:
     if path.suffix != ".gz":
         return path.stat().st_size
     with path.open("rb") as stream:
-        stream.seek(-4, 2)
+        stream.seek(max(path.stat().st_size - 4, 0))
         return int.from_bytes(stream.read(4), "little")
 
 
@@ -159,18 +175,20 @@ def _text(lines: list[str], counts: Counter[str]) -> Iterator[str]:
 
 
 def _wikiextractor(lines: list[str], counts: Counter[str]) -> Iterator[str]:
-    title_is_next = False
+    title = None
     for line in lines:
         if not line:
             counts["blank_lines"] += 1
         elif _DOC.match(line):
             counts["markup_lines"] += 1
-            title_is_next = line.startswith("<doc")
-        elif title_is_next:
+            found = _TITLE.search(line)
+            title = without_markup(found[1]) if found else None
+        elif title is not None and without_markup(line) == title:
             counts["title_lines"] += 1
-            title_is_next = False
+            title = None
         elif paragraph := without_markup(line).strip():
             counts["text_lines"] += 1
+            title = None
             yield paragraph
         else:
             counts["markup_lines"] += 1

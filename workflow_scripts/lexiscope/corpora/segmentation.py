@@ -66,10 +66,9 @@ class Segmenter:
         """Yield the sentences of a paragraph, each as tokens with single spaces between; none is empty."""
         for piece in _pieces(paragraph):
             for sentence in self._split(piece):
-                protected = ["<unk>"] if UNK in sentence else None
-                tokens = self._moses.tokenize(sentence, escape=False, protected_patterns=protected)
+                tokens = self._moses.tokenize(sentence, escape=False)
                 if tokens:
-                    yield " ".join(tokens)
+                    yield _with_unknown(" ".join(tokens)) if UNK in sentence else " ".join(tokens)
 
     def _split(self, text: str) -> Iterator[str]:
         # Slices of the text, from one sentence's start to the next one's: nothing can fall in between.
@@ -93,3 +92,8 @@ def _pieces(paragraph: str) -> Iterator[str]:
         yield paragraph[start:stop]
         start = stop
     yield paragraph[start:]
+
+
+def _with_unknown(sentence: str) -> str:
+    """Join what the tokeniser has made of ``<unk>``."""
+    return f" {sentence} ".replace(" < unk > ", f" {UNK} ").strip()

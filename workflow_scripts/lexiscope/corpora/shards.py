@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,9 +29,8 @@ class WordCounter:
         """The provisional id of each of a chunk's own ids, specials included."""
         words = chunk.words.split(b"\n") if chunk.words else []
         index, n_specials = self._index, len(SPECIALS)
-        for word in words:
-            if word not in index:
-                index[word] = len(index) + n_specials
+        fresh = [word for word in words if word not in index]
+        index.update(zip(fresh, itertools.count(len(index) + n_specials)))
         specials = np.arange(n_specials, dtype=np.uint32)
         return np.concatenate(
             [specials, np.fromiter(map(index.__getitem__, words), np.uint32, count=len(words))]

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from lexiscope.embeddings.config import FileConfig
 from lexiscope.embeddings.formats import text
 from lexiscope.embeddings.formats.read import VectorFile, read_vectors
@@ -148,9 +147,7 @@ def test_policies_are_applied_and_counted(tmp_path: Path) -> None:
         tmp_path / "v.txt",
         b"a 1 2\na 9 9\nb nan 2\ncaf\xe9 3 4\nd 1\ne 1 2 3 4\nf\0 1 2\ng 1 x\nb 5 6\nh 1e39 0\n",
     )
-    file = read(
-        path, duplicates="first", non_finite="drop", encoding_errors="latin1", bad_lines="drop"
-    )
+    file = read(path, duplicates="first", non_finite="drop", encoding_errors="latin1", bad_lines="drop")
     assert_holds(file, ("a", "café", "b"), [[1, 2], [3, 4], [5, 6]])
     assert file.counts == {
         "bad_lines_dropped": 4,
@@ -176,7 +173,7 @@ def test_dropped_lines_are_counted_for_the_header(tmp_path: Path) -> None:
 def test_drops_are_logged_with_their_line(tmp_path, caplog) -> None:
     with caplog.at_level("WARNING", logger="lexiscope"):
         read(write(tmp_path / "v.txt", "a 1 2\nb 1\nc 5 6\n"), bad_lines="drop")
-    assert "v.txt:2: 1 numbers, most lines have 2; left out" in caplog.text
+    assert "v.txt:2: 1 numbers after the word, most lines have 2; left out" in caplog.text
     assert "bad lines dropped: 1" in caplog.text
 
 

@@ -119,11 +119,10 @@ def _read_block(window: _Window, source: VectorSource, collector: Collector, row
 
 
 def _check_end(window: _Window, source: VectorSource, n_words: int) -> None:
-    offset = window.offset
     while (rest := window.take(1)) is not None:
         if rest.tobytes() not in b"\r\n":
             raise LexiscopeError(
-                f"the header promises {n_words:,} vectors, but more bytes follow them (byte {offset:,})",
+                f"more bytes follow the {n_words:,} vectors of the header (byte {window.offset - 1:,})",
                 where=source.path,
                 remedy="mend the header",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from lexiscope.errors import LexiscopeError
 
 MAX_DIM = 100_000
 MAX_WARNINGS = 5
+_FORBIDDEN = re.compile(rb"[\0\r]")
 
 logger = logging.getLogger("lexiscope")
 
@@ -122,7 +124,7 @@ class Collector:
 
     def _decode(self, words: Sequence[bytes], places: Sequence[int]) -> list[str | None]:
         joined = b"\n".join(words)
-        if b"\0" not in joined and b"" not in words and joined.count(b"\n") == len(words) - 1:
+        if not _FORBIDDEN.search(joined) and b"" not in words and joined.count(b"\n") == len(words) - 1:
             try:
                 return list(joined.decode("utf-8").split("\n"))
             except UnicodeDecodeError:
@@ -203,7 +205,7 @@ def _word_fault(word: bytes) -> str | None:
         return "the word is missing"
     if b"\0" in word:
         return f"the word {_shown(word)} holds a NUL byte"
-    if b"\n" in word:
+    if b"\n" in word or b"\r" in word:
         return f"the word {_shown(word)} holds a line break"
     return None
 

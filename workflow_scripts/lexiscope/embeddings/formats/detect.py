@@ -67,7 +67,7 @@ def _refuse_foreign(head: bytes, path: Path) -> None:
 
 def _detect_by_lines(head: bytes) -> FileFormat | None:
     header = HEADER.match(head)
-    if header is None or not header[0].endswith(b"\n"):
+    if header is None or (header.end() < len(head) and not header[0].endswith(b"\n")):
         return "glove" if _looks_like_text(head) else None
     body = head[header.end() :]
     return "word2vec" if not body.strip() or _looks_like_text(body) else "word2vec_binary"

@@ -51,7 +51,7 @@ class _Recorded:
         """Items of dictionaries that are of no interest, such as those of a ``defaultdict``."""
 
 
-# The unpickler written in Python: the one in C lets a few bytes of a bad file claim tens of GB for its memo.
+# The unpickler written in Python: in the one in C, a few bytes of a bad file claim tens of GB of memory.
 class _Recorder(pickle._Unpickler):
     """An unpickler that builds plain values and `_Recorded` ones, and nothing else."""
 

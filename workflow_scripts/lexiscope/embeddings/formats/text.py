@@ -34,7 +34,8 @@ def read_text(source: VectorSource, collector: Collector, *, header: bool) -> No
     """Read word2vec text (``header``) or GloVe text (no header) into ``collector``.
 
     The numbers of a line are its last ``dim`` fields, so a word may hold spaces, as some of GloVe 840B's
-    do. Without a header, ``dim`` is what most of the first lines have.
+    do; but a number after a space makes it a line of the wrong dimension. Without a header, ``dim`` is what
+    most of the first lines have.
 
     Raises
     ------
@@ -233,14 +234,13 @@ def _line_fault(fields: list[bytes], dim: int, by_header: bool) -> str | None:
     numbers = fields[-dim:]
     expected = f"the header says {dim}" if by_header else f"most lines have {dim}"
     if len(fields) <= dim:
-        count = sum(1 for field in fields if NUMBER.fullmatch(field))
-        return f"{count} numbers, {expected}"
+        return f"{len(fields) - 1} numbers after the word, {expected}"
     bad = next((field for field in numbers if not NUMBER.fullmatch(field)), None)
     if bad is not None:
         return f"{bad[:40].decode('latin-1')!a} is not a number"
     if not fields[0]:
         return "the word is missing"
-    # More numbers than there should be are a wrong dimension, not a word with spaces in it.
-    if len(fields) > dim + 1 and NUMBER.fullmatch(fields[-dim - 1]):
+    # More numbers than there should be are a wrong dimension or two lines in one, not a word with spaces.
+    if any(NUMBER.fullmatch(field) for field in fields[1:-dim]):
         return f"more numbers than expected ({expected})"
     return None

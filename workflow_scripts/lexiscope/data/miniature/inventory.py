@@ -73,11 +73,8 @@ ADJECTIVE_FIELDS = (
 SUBJECT_FIELDS = ("person", "animal", "organisation")
 """Noun fields that act; verbs of change may also happen to anything else."""
 
-BRAIN_SUBFIELDS = (
-    "mammal", "insect", "hand_tool", "kitchen_tool", "road_vehicle", "dwelling",
-    "building_part", "garment", "fruit", "crop", "limb", "terrain",
-)  # fmt: skip
-"""Twelve concrete categories; five words of each make sixty, as in the experiments behind BrainBench."""
+CONCRETE_FIELDS = ("animal", "tool", "vehicle", "building", "clothing", "food", "plant", "body", "place")
+"""Noun fields of things that can be pictured: the words of the brain experiments come from them."""
 
 PREPOSITIONS: dict[str, tuple[str, ...]] = {
     "in": ("place", "building"),

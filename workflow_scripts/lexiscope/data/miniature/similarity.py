@@ -16,6 +16,7 @@ import numpy as np
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.corpus import Files
 from lexiscope.data.miniature.language import Matrix, MiniatureTruth, stream
+from lexiscope.errors import LexiscopeError
 
 MIN_COUNT = 20  # of a word in the usual sets
 RARE_COUNTS = (3, 60)  # of the first word of a pair in the rare word set
@@ -23,7 +24,10 @@ UNATTESTED_SHARE = 0.05  # of the pairs of the rare word set
 NAME_SHARE = 0.06  # of the words of the WordSim sets
 RATING_STEPS = 10  # a rater gives a whole number from 0 to 10
 POOL_FACTOR = 40  # candidate pairs looked at for one kept
+UNRELATED_POOL = 8  # pairs looked at for one that is neither similar nor related
 STRATA = 20
+
+PARTS = ("noun", "verb", "adjective")
 
 Pair = tuple[str, str]
 TruthFunction = Callable[[Sequence[int], Sequence[int]], Matrix]
@@ -69,7 +73,16 @@ class Rater:
         """``size`` different pairs, spread evenly over the values of ``truth`` as far as it goes.
 
         ``taken`` holds the pairs used before, in alphabetical order inside; the new ones are added to it.
+
+        Raises
+        ------
+        LexiscopeError
+            If the words do not make so many pairs.
         """
+        if size == 0:
+            return []
+        if not first or not second:
+            raise _too_small(size)
         pool = size * POOL_FACTOR
         left = self._rng.integers(len(first), size=pool)
         right = self._rng.integers(len(second), size=pool)
@@ -86,8 +99,8 @@ class Rater:
             taken.add(key)
             chosen.append((a, b))
             if len(chosen) == size:
-                break
-        return chosen
+                return chosen
+        raise _too_small(size)
 
     def rate(self, pairs: Sequence[Pair], truth: TruthFunction) -> RatedPairs:
         """Mean ratings of all raters; each gives a whole number of ten, off by his own error."""
@@ -141,14 +154,10 @@ class Rater:
 
     def _unrelated(self, words: Sequence[str], size: int, taken: set[Pair]) -> list[Pair]:
         """Pairs that are neither similar nor related."""
-        pool = self.even_pairs(words, words, 12 * size, self._truth.relatedness, set())
+        pool = self.even_pairs(words, words, UNRELATED_POOL * size, self._truth.relatedness, set(taken))
         left, right = ([self._lemma(pair[side]) for pair in pool] for side in (0, 1))
         value = np.maximum(self._truth.similarity(left, right), self._truth.relatedness(left, right))
-        found = [
-            pool[i] for i in np.argsort(value, kind="stable") if (min(pool[i]), max(pool[i])) not in taken
-        ]
-        taken.update((min(pair), max(pair)) for pair in found[:size])
-        return found[:size]
+        return [pool[i] for i in np.argsort(value, kind="stable")[:size]]
 
     def men(self) -> RatedPairs:
         """Relatedness of words of all kinds, best first as in the official file."""
@@ -161,32 +170,38 @@ class Rater:
         return self._related_words(self._config.mturk_pairs)
 
     def _related_words(self, size: int) -> RatedPairs:
-        words = [word for kind in ("noun", "verb", "adjective") for word in self.words(kind)]
+        words = [word for kind in PARTS for word in self.words(kind)]
         pairs = self.even_pairs(words, words, size, self._truth.relatedness, set())
         return self.rate(pairs, self._truth.relatedness)
 
     def rare_words(self) -> RatedPairs:
         """Similarity of a rare derived or inflected word to a common one of its kind."""
         size, taken = self._config.rareword_pairs, set[Pair]()
-        absent = round(UNATTESTED_SHARE * size)
+        absent = round(UNATTESTED_SHARE * size) if self._config.unattested_per_affix else 0
         pairs: list[Pair] = []
-        kinds = ("noun", "verb", "adjective")
-        for position, kind in enumerate(kinds):
+        for position, kind in enumerate(PARTS):
             common = self.words(kind)
-            lemmas = [
-                lemma
-                for lemma in self._truth.lemmas
-                if lemma.part_of_speech == kind and lemma.base is not None
-            ]
-            forms = [form for lemma in lemmas for form in lemma.forms[: 2 if kind == "noun" else 3]]
-            rare = [f for f in forms if RARE_COUNTS[0] <= self._counts.get(f, 0) <= RARE_COUNTS[1]]
-            unseen = [f for lemma in lemmas if not lemma.attested for f in lemma.forms[:1]]
+            rare, unseen = self._rare_forms(kind)
             for words, total in ((rare, size - absent), (unseen, absent)):
-                share = total // len(kinds) + (position < total % len(kinds))
-                if words and common:
-                    pairs += self.even_pairs(words, common, share, self._truth.similarity, taken)
-        shuffled = [pairs[i] for i in self._rng.permutation(len(pairs))]
-        return self.rate(shuffled, self._truth.similarity)
+                share = total // len(PARTS) + (position < total % len(PARTS))
+                pairs += self.even_pairs(words, common, share, self._truth.similarity, taken)
+        return self.rate([pairs[i] for i in self._rng.permutation(len(pairs))], self._truth.similarity)
+
+    def _rare_forms(self, kind: str) -> tuple[list[str], list[str]]:
+        """Forms of derived words: those that the corpus has a few times, and those that no text has."""
+        lemmas = [lemma for lemma in self._truth.lemmas if lemma.part_of_speech == kind and lemma.affix]
+        least, most = RARE_COUNTS
+        rare = [
+            form for lemma in lemmas for form in lemma.forms if least <= self._counts.get(form, 0) <= most
+        ]
+        return rare, [lemma.stem for lemma in lemmas if not lemma.attested]
+
+
+def _too_small(size: int) -> LexiscopeError:
+    return LexiscopeError(
+        f"the miniature's corpus has too few words for {size} different word pairs",
+        remedy="ask for fewer pairs, or for more lm1b_tokens",
+    )
 
 
 def _joined(*sets: RatedPairs) -> RatedPairs:

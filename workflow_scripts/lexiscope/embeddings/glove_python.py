@@ -1,8 +1,8 @@
 """GloVe by the package glove-python-binary, which Derby et al. (2020) used.
 
-A program of its own: the package has wheels for Python 3.6 to 3.8 only, so this file runs in the environment
-of ``envs/glove.yaml``, where neither Lexiscope nor Snakemake can be imported. It reads an encoded corpus and
-writes the vectors of its whole vocabulary as a ``.npy`` matrix, of which
+A program of its own: the package has wheels for Python 3.6 to 3.8 only, so this file runs in the
+environment of ``envs/glove.yaml``, where neither Lexiscope nor Snakemake can be imported. It reads an encoded
+corpus and writes the vectors of its whole vocabulary as a ``.npy`` matrix, of which
 `lexiscope.embeddings.glove.adopt_glove_python` makes a space.
 
 The package's model is not GloVe as published: words and contexts share one matrix, a word is not counted

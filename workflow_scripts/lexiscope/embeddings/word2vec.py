@@ -44,7 +44,9 @@ def train_word2vec(
 
     Notes
     -----
-    gensim cuts a sentence of more than 10,000 words into sentences of 10,000; no word is lost.
+    gensim reads batches of sentences until they have more than 10,000 words and trains on 10,000 of those
+    that subsampling keeps. So with ``sample: 0`` it skips the end of the last sentence of each batch, about
+    one word in a thousand; with subsampling no word is skipped.
     """
     output = Path(output)
     settings = Word2VecConfig.model_validate(config)
@@ -75,7 +77,7 @@ def train_word2vec(
         training_text(source, output) as text,
         Progress("word2vec", total=settings.epochs * n_words, unit="word") as progress,
     ):
-        model.train(
+        n_kept, _ = model.train(
             corpus_file=str(text),
             total_words=n_words,
             epochs=settings.epochs,
@@ -89,7 +91,7 @@ def train_word2vec(
         settings=settings,
         seed=seed,
         output=output,
-        facts={},
+        facts={"n_words_kept_by_subsampling": int(n_kept)},
     )
 
 

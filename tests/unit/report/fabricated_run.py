@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from lexiscope.data.receipt import Receipt, ReceiptFile, write_receipt
 from lexiscope.embeddings.space import EmbeddingSpace, save_space
 from lexiscope.evaluation.scores import Evaluation, Item, Score, write_evaluation
@@ -37,22 +37,32 @@ N_TOTAL = {
     "brainbench_meg": 60,
 }
 
-WORDS = (
-    "the of and to in a is that for it as was with be by on not he his but at are this have from or had an "
-    "they which one you were all her she there would their we him been has when who will no more if out so "
-    "river stone bird garden window doctor street winter letter music horse island market bridge summer "
-    "kitchen forest captain village mountain engine silver paper orange lantern harbour meadow violin "
-    "carpenter telescope porcelain hedgehog cinnamon archipelago"
-).split()
+WORDS = tuple(
+    ["the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "was", "with", "be", "by", "on", "not", "he", "his", "but", "at", "are", "this", "have", "from", "or", "had", "an", "they", "which", "one", "you", "were", "all", "her", "she", "there", "would", "their", "we", "him", "been", "has", "when", "who", "will", "no", "more", "if", "out", "so", "river", "stone", "bird", "garden", "window", "doctor", "street", "winter", "letter", "music", "horse", "island", "market", "bridge", "summer", "kitchen", "forest", "captain", "village", "mountain", "engine", "silver", "paper", "orange", "lantern", "harbour", "meadow", "violin", "carpenter", "telescope", "porcelain", "hedgehog", "cinnamon", "archipelago"]
+)
+
+
+MANIFEST = {
+    "casing": "as_is",
+    "vocabulary": {"words": 2431, "sha256": "a" * 64},
+    "splits": {
+        "train": {"tokens": 518_689, "sentences": 44_309, "unknown": 6},
+        "valid": {"tokens": 13_339, "sentences": 1166, "unknown": 0},
+        "test": {"tokens": 13_770, "sentences": 1166, "unknown": 0},
+    },
+    "sources": [
+        {"name": "lm1b", "reader": "sentences", "read": {"train": {"lines": 44_309, "bad_bytes": 3}}}
+    ],
+}
 
 
 def score(**changes: Any) -> Score:
     """A score of no importance, with the fields that a test cares about."""
     fields: dict[str, Any] = {
         "study": "fabricated", "space": "am", "model": "jlm", "seed": 1, "task": "word_similarity",
-        "dataset": "men", "split": "test", "metric": "spearman", "value": 0.5, "ci_low": 0.45, "ci_high": 0.55,
-        "baseline": 0.0, "n_used": 2871, "n_total": 3000, "status": "ok", "error": "",
-        "higher_is_better": True, "protocol": "oov=drop casing=lower bootstrap=1000 confidence=0.95 seed=1111",
+        "dataset": "men", "split": "test", "metric": "spearman", "value": 0.5, "ci_low": 0.45,
+        "ci_high": 0.55, "baseline": 0.0, "n_used": 2871, "n_total": 3000, "status": "ok", "error": "",
+        "higher_is_better": True, "protocol": "oov=drop casing=lower bootstrap=1000",
         "dataset_sha256": "0" * 64, "config_sha256": "1" * 64, "code_version": "0.1.0",
     }  # fmt: skip
     return Score(**{**fields, **changes})
@@ -73,21 +83,26 @@ def plausible_scores(spaces: Mapping[str, Mapping[str, Any]], seed: int = 0) -> 
             for dataset in group.datasets:
                 for measure in dataset.measures:
                     common = {
-                        "space": space, "task": group.name, "dataset": measure.dataset, "metric": measure.metric,
+                        "space": space, "task": group.name,
+                        "dataset": measure.dataset, "metric": measure.metric,
                         "baseline": measure.baseline, "n_total": N_TOTAL[measure.dataset],
                         "n_used": int(0.94 * N_TOTAL[measure.dataset]),
                     }  # fmt: skip
                     paper = find_paper_value(
                         kind=section["kind"], dataset=measure.dataset, metric=measure.metric, split="test"
                     )
-                    centre = measure.baseline if section["kind"] == "random" else paper.value if paper else 0.6
+                    centre = (
+                        measure.baseline if section["kind"] == "random" else paper.value if paper else 0.6
+                    )
                     value = float(centre + generator.normal(0, 0.03))
                     half = float(1.9 * (1 - value**2) / np.sqrt(N_TOTAL[measure.dataset]))
                     scores.append(score(value=value, ci_low=value - half, ci_high=value + half, **common))
     return scores
 
 
-def make_space(words: Sequence[str], section: Mapping[str, Any], seed: int, dim: int = 16) -> EmbeddingSpace:
+def make_space(
+    words: Sequence[str], section: Mapping[str, Any], seed: int, dim: int = 16
+) -> EmbeddingSpace:
     """Random vectors; an output space has the columns that one of a language model has."""
     generator = np.random.default_rng(seed)
     columns: dict[str, Any] = {}
@@ -96,7 +111,13 @@ def make_space(words: Sequence[str], section: Mapping[str, Any], seed: int, dim:
     if section["kind"] == "lm_output":
         noise = generator.normal(0, 0.8, len(words))
         columns["bias"] = (np.log(columns["count"]) - 7 + noise).astype(np.float32)
-    provenance = {"kind": section["kind"], "seed": seed, "dim": dim, "config": dict(section), "casing": "as_is"}
+    provenance = {
+        "kind": section["kind"],
+        "seed": seed,
+        "dim": dim,
+        "config": dict(section),
+        "casing": "as_is",
+    }
     vectors = generator.normal(size=(len(words), dim)).astype(np.float32)
     return EmbeddingSpace(tuple(words), vectors, provenance, columns)
 
@@ -106,14 +127,16 @@ def make_history(epochs: int) -> list[dict[str, Any]]:
     return [
         {
             "epoch": epoch,
+            "event": "validation",
             "step": 700 * epoch,
+            "tokens": 448_000 * epoch,
             "train_perplexity": 60 + 900 / epoch**1.3,
             "valid_perplexity": 95 + 800 / epoch**1.2 + max(0, epoch - 9) * 1.5,
             "tokens_per_second": 41_200 + 37 * epoch,
             "seconds": 11.3 * epoch,
         }
         for epoch in range(1, epochs + 1)
-    ]
+    ] + [{"event": "final", "valid_perplexity": 140.2, "test_perplexity": 143.9}]
 
 
 def fabricate(
@@ -131,9 +154,11 @@ def fabricate(
     rows = plausible_scores(spaces) if scores is None else list(scores)
     items = [
         Item("fabricated", "am", 1, "word_similarity", "men", number, f"{first}|{second}", 3.0, 0.2, True)
-        for number, (first, second) in enumerate(zip(words[60:-1], words[61:], strict=True))
+        for number, (first, second) in enumerate(itertools.pairwise(words[60:]))
     ]
-    write_evaluation(Evaluation(rows, items if rows else []), root / "scores.parquet", root / "items.parquet")
+    write_evaluation(
+        Evaluation(rows, items if rows else []), root / "scores.parquet", root / "items.parquet"
+    )
     paths = {}
     for number, (name, section) in enumerate(spaces.items()):
         paths[name] = root / "spaces" / f"{name}.safetensors"
@@ -141,22 +166,21 @@ def fabricate(
     histories = {model: root / f"{model}.json" for model in models}
     for path in histories.values():
         write_json(path, make_history(epochs))
-    corpora, receipts, timings = {}, {}, {}
+    corpora, receipts = {}, {}
     if models:
         corpora["news"] = root / "corpora" / "news"
-        manifest = {"n_tokens": {"train": 612_034}, "n_words": 2431, "casing": "as_is", "sha256": "a" * 64}
-        write_json(corpora["news"] / "manifest.json", manifest)
+        write_json(corpora["news"] / "manifest.json", MANIFEST)
     if rows:
         for key, role in (("men", "pairs"), ("simlex999", "pairs"), ("brainbench", "dictionary")):
             receipts[key] = root / "receipts" / f"{key}.json"
             file = ReceiptFile(f"somewhere/{key}.txt", role, key[0].encode().hex() * 32, 87_654)
             write_receipt(Receipt(key, source, "/secret/place", (file,)), receipts[key])
-    for number, label in enumerate(("encode_corpus news", *(f"train_language_model {m}" for m in models))):
-        timings[label] = root / "benchmarks" / f"{number}.tsv"
+    rules = ["encode_corpus.news", *(f"train_language_model.{model}" for model in models), "build_report"]
+    for number, rule in enumerate(rules, 1):
         write_text(
-            timings[label],
+            root / "timings" / f"{rule}.tsv",
             "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-            f"{12.3 * (number + 1):.4f}\t0:00:12\t512.25\t900.1\t480.0\t490.0\t0.00\t1.20\t98.4\t12.1\n",
+            f"{12.3 * number:.4f}\t0:00:12\t512.25\t900.1\t480.0\t490.0\t0.00\t1.20\t98.4\t12.1\n",
         )
     study = {
         "study": "fabricated",
@@ -165,7 +189,13 @@ def fabricate(
         "language_models": {model: {"kind": "char_cnn_lstm", "corpus": "news"} for model in models},
         "spaces": {name: dict(section) for name, section in spaces.items()},
         "tasks": ["word_similarity", "brainbench"] if rows else [],
-        "protocol": {"oov": "drop", "casing": "lower", "n_bootstrap": 1000, "confidence": 0.95, "seed": 1111},
+        "protocol": {
+            "oov": "drop",
+            "casing": "lower",
+            "n_bootstrap": 1000,
+            "confidence": 0.95,
+            "seed": 1111,
+        },
         "report": dict(report or {}),
     }
     return {
@@ -176,9 +206,7 @@ def fabricate(
         "histories": histories,
         "corpora": corpora,
         "receipts": receipts,
-        "timings": timings,
+        "timings": root / "timings",
         "output": root / "report" / "report.html",
         "figures": root / "report" / "figures",
     }
-
-

@@ -29,7 +29,7 @@ def build_report(
     histories: Mapping[str, Path],
     corpora: Mapping[str, Path],
     receipts: Mapping[str, Path],
-    timings: Mapping[str, Path],
+    timings: Path,
     output: Path,
     figures: Path,
 ) -> None:
@@ -48,11 +48,11 @@ def build_report(
     histories
         Training history of each language model.
     corpora
-        Each encoded corpus: its folder, or the manifest in there.
+        Folder of each encoded corpus.
     receipts
         Receipt of each dataset that the run has read.
     timings
-        Snakemake's benchmark file of each rule, by the label it is to have.
+        A folder with Snakemake's benchmark files, each named after its rule and wildcards.
     output
         The page.
     figures
@@ -71,7 +71,7 @@ def build_report(
         histories=_paths(histories),
         corpora=_paths(corpora),
         receipts=_paths(receipts),
-        timings=_paths(timings),
+        timings=Path(timings),
     )
     _write_figures(page.charts, Path(figures))
     html = render(page)
@@ -92,7 +92,7 @@ def gather_page(
     histories: Mapping[str, Path],
     corpora: Mapping[str, Path],
     receipts: Mapping[str, Path],
-    timings: Mapping[str, Path],
+    timings: Path,
 ) -> Page:
     """Read what the run has left and compute all that the page shows; see `build_report`."""
     settings = ReportConfig.model_validate(study.get("report") or {})
@@ -112,7 +112,7 @@ def gather_page(
     kinds = {summary.name: summary.kind for summary in read.summaries} | kinds
     trainings = []
     for model, path in histories.items():
-        history = tuple(gather.read_history(path))
+        history = gather.read_history(path)
         trainings.append(Training(model, history, training_chart(model, history)))
     tables = score_tables([score for score in all_scores if score.split == SUMMARY_SPLIT], kinds)
     return Page(
@@ -125,9 +125,9 @@ def gather_page(
         trainings=tuple(trainings),
         spaces=read,
         biases=tuple((bias, bias_chart(bias)) for bias in read.biases),
-        corpora={name: gather.read_manifest(path) for name, path in corpora.items()},
+        corpora=tuple(gather.read_corpus(name, path) for name, path in corpora.items()),
         datasets=tuple(gather.read_dataset(path) for path in receipts.values()),
-        timings=tuple(gather.read_timing(label, path) for label, path in timings.items()),
+        timings=tuple(gather.read_timings(timings)),
         environment=tuple(gather.environment()),
     )
 

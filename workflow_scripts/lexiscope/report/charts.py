@@ -7,7 +7,9 @@ scheme's values in their place, for the files under ``figures/``.
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,7 @@ import altair as alt
 import vl_convert
 
 from lexiscope.report import formats
-from lexiscope.report.gather import Bias, Epoch
+from lexiscope.report.gather import Bias, History
 from lexiscope.report.tables import Cell, Column, Row, ScoreTable
 
 LIGHT = {
@@ -33,6 +35,7 @@ LIGHT = {
 
 WIDTH = 340
 WIDE = 640
+ROW_HEIGHT = 22
 MAX_POINTS = 1500
 """Points drawn of a scatter plot; more would weigh megabytes and show nothing else."""
 
@@ -98,9 +101,10 @@ def _domain(table: ScoreTable, column: Column) -> list[float]:
 
 def _score_chart(column: Column, rows: Sequence[tuple[Row, Cell]], domain: list[float]) -> Chart:
     data = [_score_datum(row, cell) for row, cell in rows if cell.value is not None]
+    gaps = [{"space": row.label, "text": cell.status} for row, cell in rows if cell.value is None]
     scale = alt.Scale(domain=domain, nice=True, zero=False)
     x = alt.X("value:Q", scale=scale, title=column.metric_label, axis=alt.Axis(tickCount=5))
-    y = alt.Y("space:N", sort=[datum["space"] for datum in data], title=None)
+    y = alt.Y("space:N", sort=[row.label for row, _ in rows], title=None)
     colour = alt.Color("colour:N", scale=None, legend=None)
     tooltip = [
         alt.Tooltip("space:N", title="space"),
@@ -128,7 +132,13 @@ def _score_chart(column: Column, rows: Sequence[tuple[Row, Cell]], domain: list[
             x=x, color=colour, tooltip=tooltip
         ),
     ]
-    chart = alt.layer(*layers).properties(height=alt.Step(22))
+    if gaps:
+        layers.append(
+            alt.Chart(alt.InlineData(values=gaps))
+            .mark_text(align="right", dx=-4, fontStyle="italic", color="var(--muted)")
+            .encode(x=alt.value("width"), y=y, text="text:N")
+        )
+    chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(rows))
     return _chart(
         anchor=f"scores-{column.anchor}",
         title=column.label,
@@ -162,58 +172,91 @@ def _score_description(column: Column, rows: Sequence[tuple[Row, Cell]]) -> str:
     return f"{column.label}, {column.metric_label}: {'; '.join(parts)}.{baseline}"
 
 
-def training_chart(model: str, history: Sequence[Epoch]) -> Chart | None:
-    """Training and validation perplexity by epoch; None where no perplexity was recorded."""
+def training_chart(model: str, history: History) -> Chart | None:
+    """Training and validation perplexity by epoch; None where no perplexity was recorded.
+
+    Where an epoch has several validations, they are spread evenly over it.
+    """
+    times = _times([record.epoch for record in history.validations])
     data = [
-        {"epoch": record.epoch, "perplexity": value, "split": split}
+        {"epoch": time, "perplexity": value, "split": split}
         for split, field in (("training", "train_perplexity"), ("validation", "valid_perplexity"))
-        for record in history
+        for time, record in zip(times, history.validations, strict=True)
         if (value := getattr(record, field)) is not None
     ]
     if not data:
         return None
     splits = list(dict.fromkeys(str(datum["split"]) for datum in data))
     colours = {"training": "var(--muted)", "validation": "var(--family-language-model)"}
-    epochs = sorted({float(str(datum["epoch"])) for datum in data})
-    whole = all(epoch.is_integer() for epoch in epochs)
+    n_epochs = max(record.epoch for record in history.validations)
+    values = [float(str(datum["perplexity"])) for datum in data]
     x = alt.X(
         "epoch:Q",
         title="epoch",
         scale=alt.Scale(nice=False, zero=False),
-        axis=alt.Axis(tickMinStep=1 if whole else 0, grid=False, tickCount=min(10, len(epochs))),
+        axis=alt.Axis(
+            grid=False,
+            tickCount=min(10, n_epochs),
+            tickMinStep=1,
+        ),
     )
     y = alt.Y(
         "perplexity:Q",
         title="perplexity (log scale)",
-        scale=alt.Scale(type="log", zero=False, nice=True),
-        axis=alt.Axis(tickCount=5, format=",.6~g"),
+        # A little air, as "nice" would go out to powers of ten.
+        scale=alt.Scale(type="log", domain=[min(values) / 1.05, max(values) * 1.05], nice=False),
+        axis=alt.Axis(values=_round_ticks(min(values), max(values)), format=",.6~g"),
     )
     colour = alt.Color(
-        "split:N",
-        scale=alt.Scale(domain=splits, range=[colours[split] for split in splits]),
-        legend=alt.Legend(title=None, orient="top", symbolType="stroke"),
+        "split:N", scale=alt.Scale(domain=splits, range=[colours[split] for split in splits]), legend=None
     )
     base = alt.Chart(alt.InlineData(values=data)).encode(x=x, y=y, color=colour)
     tooltip = [
         alt.Tooltip("split:N"),
-        alt.Tooltip("epoch:Q"),
+        alt.Tooltip("epoch:Q", format=".2~f"),
         alt.Tooltip("perplexity:Q", format=",.1f"),
     ]
+    ends = [[datum for datum in data if datum["split"] == split][-1] for split in splits]
     chart = alt.layer(
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=34, opacity=1).encode(tooltip=tooltip),
+        alt.Chart(alt.InlineData(values=ends))
+        .mark_text(align="left", dx=9, fontSize=12)
+        .encode(x=x, y=y, color=colour, text="split:N"),
     ).properties(height=230)
-    last = {split: [d for d in data if d["split"] == split][-1]["perplexity"] for split in splits}
-    ends = " and ".join(
-        f"{formats.number(float(str(value)), 1)} on the {split} text" for split, value in last.items()
+    told = " and ".join(
+        f"{formats.number(float(str(end['perplexity'])), 1)} on the {end['split']} text" for end in ends
     )
     return _chart(
         anchor=f"training-{model}",
         title=model,
         chart=chart,
         width=WIDE,
-        description=f"Perplexity of {model} over {len(epochs)} epochs; it ends at {ends}.",
+        description=f"Perplexity of {model} over {n_epochs} epochs; it ends at {told}.",
     )
+
+
+def _times(epochs: Sequence[int]) -> list[float]:
+    """When each validation took place, in epochs, given the epoch that each falls into.
+
+    >>> _times([1, 1, 2, 2]), _times([1, 2])
+    ([0.5, 1.0, 1.5, 2.0], [1.0, 2.0])
+    """
+    totals = Counter(epochs)
+    done: Counter[int] = Counter()
+    times = []
+    for epoch in epochs:
+        done[epoch] += 1
+        times.append(round(epoch - 1 + done[epoch] / totals[epoch], 4))
+    return times
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis: 1, 2 and 5 times the powers of ten between the two."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    inside = [tick for tick in ticks if low / 1.05 <= tick <= high * 1.05]
+    return inside if len(inside) >= 2 else [low, high]
 
 
 def bias_chart(bias: Bias) -> Chart | None:
@@ -233,11 +276,11 @@ def bias_chart(bias: Bias) -> Chart | None:
     ]
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(alt.InlineData(values=data)).encode(
-        x=alt.X("count:Q", title="ln(count in the corpus)", scale=scale),
-        y=alt.Y("bias:Q", title="softmax bias", scale=scale),
+        x=alt.X("count:Q", title="ln(count in the corpus)", scale=scale, axis=alt.Axis(tickCount=8)),
+        y=alt.Y("bias:Q", title="softmax bias", scale=scale, axis=alt.Axis(tickCount=6)),
     )
     points = base.mark_point(
-        filled=True, size=16, opacity=0.35, color="var(--family-language-model)"
+        filled=True, size=20, opacity=0.5, color="var(--family-language-model)"
     ).encode(
         tooltip=[
             alt.Tooltip("word:N"),
@@ -269,7 +312,7 @@ def _chart(*, anchor: str, title: str, chart: Any, width: int, description: str)
         background="transparent",
         padding=2,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    ).to_dict()
+    ).to_dict(validate=False)
     specification["config"] = _CONFIG
     svg = vl_convert.vegalite_to_svg(specification)
     # The page makes the chart as wide as its box; the drawing above needed a number.

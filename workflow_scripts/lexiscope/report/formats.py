@@ -24,12 +24,21 @@ KINDS = {
     "word2vec": "word2vec",
     "glove": "GloVe",
     "fasttext": "fastText",
-    "lm_input": "language model, input",
-    "lm_output": "language model, output",
+    "lm_input": "input embeddings of a language model",
+    "lm_output": "output embeddings of a language model",
     "activation_maximisation": "activation maximisation",
     "file": "imported vectors",
-    "random": "random control",
+    "random": "random vectors",
 }
+
+SHORT_KINDS = {
+    "lm_input": "model input",
+    "lm_output": "model output",
+    "activation_maximisation": "activation max.",
+    "file": "imported",
+    "random": "random",
+}
+"""Kinds as they fit under a name in the first column of a table."""
 
 FAMILIES = {
     "word2vec": "distributional",
@@ -63,6 +72,11 @@ def kind_label(kind: str) -> str:
     return KINDS.get(kind, kind.replace("_", " "))
 
 
+def short_kind_label(kind: str) -> str:
+    """A kind of space in two words."""
+    return SHORT_KINDS.get(kind, kind_label(kind))
+
+
 def family(kind: str) -> str:
     """The family of a kind of space."""
     return FAMILIES.get(kind, "imported")
@@ -92,8 +106,15 @@ def number(value: float | None, decimals: int = 0) -> str:
 
 
 def interval(low: float | None, high: float | None, metric: str) -> str:
-    """An interval in brackets; empty where there is none."""
-    return "" if low is None or high is None else f"[{score(low, metric)}, {score(high, metric)}]"
+    """An interval in brackets with one decimal less than the score; empty where there is none.
+
+    >>> interval(0.7071, 0.8194, "spearman")
+    '[0.71, 0.82]'
+    """
+    if low is None or high is None:
+        return ""
+    decimals = max(METRICS.get(metric, ("", 3))[1] - 1, 0)
+    return f"[{number(low, decimals)}, {number(high, decimals)}]"
 
 
 def duration(seconds: float | None) -> str:
@@ -112,6 +133,15 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole in per cent; a dash where there is no whole.
+
+    >>> share(6, 518_689), share(1, 4), share(0, 0)
+    ('0.001 %', '25 %', '–')
+    """
+    return f"{100 * part / whole:.2g} %" if whole else MISSING
 
 
 def size(count: float | None) -> str:

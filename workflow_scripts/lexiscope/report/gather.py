@@ -28,6 +28,8 @@ PACKAGES = (
     "safetensors", "altair", "vl-convert-python", "snakemake",
 )  # fmt: skip
 
+_SPLITS = ("train", "valid", "test")
+
 
 @dataclass(frozen=True)
 class SpaceSummary:
@@ -60,15 +62,50 @@ class Bias:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One record of a language model's training history."""
+class Validation:
+    """One record of a language model's training history; an epoch can have several."""
 
-    epoch: float
+    epoch: int
     step: int | None
+    tokens: int | None
     train_perplexity: float | None
     valid_perplexity: float | None
     tokens_per_second: float | None
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class History:
+    """How a language model was trained, and the test perplexity of the weights that were kept."""
+
+    validations: tuple[Validation, ...]
+    test_perplexity: float | None
+
+    @property
+    def best(self) -> Validation | None:
+        """The record of lowest validation perplexity."""
+        scored = [record for record in self.validations if record.valid_perplexity is not None]
+        return min(scored, key=lambda record: record.valid_perplexity or 0.0, default=None)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Size of one split of a corpus."""
+
+    tokens: int
+    sentences: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What an encoded corpus holds, and what was counted while its sources were read."""
+
+    name: str
+    words: int
+    casing: str
+    splits: Mapping[str, Split]
+    sources: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -169,36 +206,67 @@ def _bias(name: str, space: EmbeddingSpace) -> Bias:
     )
 
 
-def read_history(path: Path) -> list[Epoch]:
-    """The training history of a language model: one entry a record, in the order of the file.
+def read_history(path: Path) -> History:
+    """The training history of a language model, in the order of the file.
+
+    Every record is a validation with an ``epoch``, but one with ``event: final`` may stand at the end. What
+    else a record says is shown where it is there.
 
     Raises
     ------
     LexiscopeError
-        If the file is not a list of records that each have an ``epoch``.
+        If the file is not such a list.
     """
     records = read_json(path)
-    if not isinstance(records, list) or not all(isinstance(r, dict) and "epoch" in r for r in records):
-        raise LexiscopeError("not a training history: a list of records with an 'epoch' each", where=path)
-    return [
-        Epoch(
-            epoch=float(record["epoch"]),
-            step=record.get("step"),
-            train_perplexity=record.get("train_perplexity"),
-            valid_perplexity=record.get("valid_perplexity"),
-            tokens_per_second=record.get("tokens_per_second"),
-            seconds=record.get("seconds"),
+    problem = "not a training history: a list of records with an 'epoch' each"
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise LexiscopeError(problem, where=path)
+    final: dict[str, Any] = next((record for record in records if record.get("event") == "final"), {})
+    validations = [record for record in records if record.get("event") != "final"]
+    if not all("epoch" in record for record in validations):
+        raise LexiscopeError(problem, where=path)
+    return History(
+        tuple(
+            Validation(
+                epoch=int(record["epoch"]),
+                step=record.get("step"),
+                tokens=record.get("tokens"),
+                train_perplexity=record.get("train_perplexity"),
+                valid_perplexity=record.get("valid_perplexity"),
+                tokens_per_second=record.get("tokens_per_second"),
+                seconds=record.get("seconds"),
+            )
+            for record in validations
+        ),
+        test_perplexity=final.get("test_perplexity"),
+    )
+
+
+def read_corpus(name: str, folder: Path) -> Corpus:
+    """An encoded corpus, from its manifest.
+
+    Raises
+    ------
+    LexiscopeError
+        If the manifest is missing or is not one.
+    """
+    path = folder / "manifest.json"
+    manifest = read_json(path)
+    try:
+        return Corpus(
+            name=name,
+            words=manifest["vocabulary"]["words"],
+            casing=manifest["casing"],
+            splits={
+                split: Split(entry["tokens"], entry["sentences"], entry["unknown"])
+                for split, entry in sorted(
+                    manifest["splits"].items(), key=lambda item: _SPLITS.index(item[0])
+                )
+            },
+            sources=tuple(manifest["sources"]),
         )
-        for record in records
-    ]
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of an encoded corpus, given its folder or the manifest itself."""
-    manifest = read_json(path / "manifest.json" if path.is_dir() else path)
-    if not isinstance(manifest, dict):
-        raise LexiscopeError("not the manifest of a corpus", where=path)
-    return manifest
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LexiscopeError(f"not the manifest of a corpus ({error!r})", where=path) from None
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -210,6 +278,13 @@ def read_dataset(path: Path) -> Dataset:
         sha256=receipt.sha256,
         files=tuple(DatasetFile(file.path, file.role, file.sha256, file.bytes) for file in receipt.files),
     )
+
+
+def read_timings(folder: Path) -> list[Timing]:
+    """Snakemake's benchmark files in a folder, slowest first; that of an earlier report is left out."""
+    paths = sorted(path for path in folder.glob("*.tsv") if path.stem != "build_report")
+    timings = [read_timing(path.stem.replace(".", " ", 1), path) for path in paths]
+    return sorted(timings, key=lambda timing: -timing.seconds)
 
 
 def read_timing(label: str, path: Path) -> Timing:

@@ -23,7 +23,7 @@ from lexiscope.report import formats
 from lexiscope.report.charts import Chart
 from lexiscope.report.config import ReportConfig
 from lexiscope.report.finding import Finding, find
-from lexiscope.report.gather import Bias, Dataset, Epoch, Spaces, Timing, flatten
+from lexiscope.report.gather import Bias, Corpus, Dataset, History, Spaces, Timing, flatten
 from lexiscope.report.neighbours import Neighbour
 from lexiscope.report.paper_values import PAPERS, PaperValue, paper_bias_correlation
 from lexiscope.report.tables import ScoreTable
@@ -36,14 +36,8 @@ class Training:
     """How one language model was trained."""
 
     model: str
-    history: tuple[Epoch, ...]
+    history: History
     chart: Chart | None
-
-    @property
-    def best(self) -> Epoch | None:
-        """The record of lowest validation perplexity."""
-        scored = [record for record in self.history if record.valid_perplexity is not None]
-        return min(scored, key=lambda record: record.valid_perplexity or 0.0, default=None)
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Page:
     trainings: tuple[Training, ...]
     spaces: Spaces
     biases: tuple[tuple[Bias, Chart | None], ...]
-    corpora: Mapping[str, Mapping[str, Any]]
+    corpora: tuple[Corpus, ...]
     datasets: tuple[Dataset, ...]
     timings: tuple[Timing, ...]
     environment: tuple[tuple[str, str], ...]
@@ -151,7 +145,9 @@ class Page:
     def catalogue_entry(self, dataset: Dataset) -> CatalogueEntry | None:
         """What the catalogue knows of a dataset; None for generated data, which has no licence to state."""
         catalogue = load_catalogue()
-        return catalogue[dataset.key] if dataset.source != "miniature" and dataset.key in catalogue else None
+        return (
+            catalogue[dataset.key] if dataset.source != "miniature" and dataset.key in catalogue else None
+        )
 
     @property
     def citations(self) -> list[str]:
@@ -186,14 +182,17 @@ def render(page: Page) -> str:
     )
     environment.filters["json_block"] = json_block
     environment.filters["drawing"] = Markup  # only ever given the SVG of a chart, whose texts are escaped
-    scripts = {"library": vl_convert.javascript_bundle() if page.charts else "", "page": _asset("report.js")}
+    scripts = {
+        "library": vl_convert.javascript_bundle(None) if page.charts else "",
+        "page": _asset("report.js"),
+    }
     text: str = environment.get_template("report.html.j2").render(
         page=page,
         fmt=formats,
         flatten=flatten,
         papers=PAPERS,
         style=Markup(_asset("report.css")),
-        # Both are our own and a library's code, not data: `_inline_script` checks that they cannot end early.
+        # Our own code and a library's, not data; `_inline_script` checks that they cannot end early.
         scripts={name: _inline_script(script) for name, script in scripts.items()},
         script_hashes=[_csp_hash(script) for script in scripts.values() if script],
         specifications={chart.anchor: chart.specification for chart in page.charts},

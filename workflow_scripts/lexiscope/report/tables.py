@@ -113,7 +113,7 @@ class Row:
     @property
     def kind_label(self) -> str:
         """The kind of space in words, empty where it would repeat the name."""
-        label = formats.kind_label(self.kind)
+        label = formats.short_kind_label(self.kind)
         return "" if label.lower() == self.label.lower() else label
 
 
@@ -193,7 +193,7 @@ class ScoreTable:
 
 def coverage(score: Score) -> str:
     """Items used of all."""
-    return f"{score.n_used:,} / {score.n_total:,}"
+    return f"{score.n_used:,}/{score.n_total:,}"
 
 
 def score_tables(scores: Sequence[Score], kinds: Mapping[str, str]) -> list[ScoreTable]:

@@ -43,7 +43,7 @@ TEXT_FAULTS = {
     "short line": (
         b"a 1 2\nb 3 4\nc 5\n",
         3,
-        "1 numbers .*most lines have 2.*'bad_lines: drop'",
+        "1 number .*most lines have 2.*'bad_lines: drop'",
     ),
     "long line": (b"a 1 2\nb 3 4\nc 5 6 7\n", 3, "more numbers than expected"),
     "word alone": (b"a 1 2\nb 3 4\nc\n", 3, "0 numbers"),
@@ -64,7 +64,7 @@ TEXT_FAULTS = {
         2,
         "more numbers",
     ),
-    "header twice": (b"2 2\n2 2\na 1 2\n", 2, "1 numbers .*the header says 2"),
+    "header twice": (b"2 2\n2 2\na 1 2\n", 2, "1 number .*the header says 2"),
     "header of more words": (b"3 2\na 1 2\nb 3 4\n", 1, "promises 3 words, the file has 2.*'2 2'"),
     "header of fewer words": (b"1 2\na 1 2\nb 3 4\n", 1, "promises 1 words, the file has 2.*'2 2'"),
     "header of more dimensions": (b"2 3\na 1 2\nb 3 4\n", 2, "2 numbers .*the header says 3"),
@@ -75,7 +75,7 @@ TEXT_FAULTS = {
     "cut off within a number": (
         b"3 2\na 1 2\nb 3 4\nc 5 ",
         4,
-        "1 numbers .*the header says 2",
+        "1 number .*the header says 2",
     ),
 }
 
@@ -116,7 +116,7 @@ HEADERLESS = {
         b"2 3\na 1 2 3\nb 3 4 5\n",
         {"format": "glove"},
         1,
-        "2 numbers .*most lines have 3",
+        "1 number .*most lines have 3",
     ),
 }
 

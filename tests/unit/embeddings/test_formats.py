@@ -173,7 +173,7 @@ def test_dropped_lines_are_counted_for_the_header(tmp_path: Path) -> None:
 def test_drops_are_logged_with_their_line(tmp_path, caplog) -> None:
     with caplog.at_level("WARNING", logger="lexiscope"):
         read(write(tmp_path / "v.txt", "a 1 2\nb 1\nc 5 6\n"), bad_lines="drop")
-    assert "v.txt:2: 1 numbers after the word, most lines have 2; left out" in caplog.text
+    assert "v.txt:2: 1 number after the word, most lines have 2; left out" in caplog.text
     assert "bad lines dropped: 1" in caplog.text
 
 

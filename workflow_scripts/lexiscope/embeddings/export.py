@@ -104,8 +104,10 @@ def _write_gensim(space: EmbeddingSpace, path: Path) -> None:
     from gensim.models import KeyedVectors  # here: only this format needs the library
 
     keyed = KeyedVectors(space.dim, dtype=np.float32)
-    counts = {"count": space.columns["count"]} if "count" in space.columns else None
-    keyed.add_vectors(list(space.words), space.vectors, extras=counts)
+    keyed.add_vectors(list(space.words), space.vectors)
+    if "count" in space.columns:
+        for word, count in zip(space.words, space.columns["count"].tolist(), strict=True):
+            keyed.set_vecattr(word, "count", count)
     keyed.lifecycle_events = None  # they would write time, host and path into the file
     keyed.save(str(path), sep_limit=sys.maxsize)  # one file, whatever the size of the matrix
 

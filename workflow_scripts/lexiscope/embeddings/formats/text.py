@@ -234,7 +234,8 @@ def _line_fault(fields: list[bytes], dim: int, by_header: bool) -> str | None:
     numbers = fields[-dim:]
     expected = f"the header says {dim}" if by_header else f"most lines have {dim}"
     if len(fields) <= dim:
-        return f"{len(fields) - 1} numbers after the word, {expected}"
+        count = len(fields) - 1
+        return f"{count} number{'' if count == 1 else 's'} after the word, {expected}"
     bad = next((field for field in numbers if not NUMBER.fullmatch(field)), None)
     if bad is not None:
         return f"{bad[:40].decode('latin-1')!a} is not a number"

@@ -3,10 +3,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-# The study: config.yaml, or the files given with --configfile (see docs/studies.md).
-configfile: "config.yaml"
-
-
+# common.smk reads and checks the study: config.yaml, or the files given with --configfile (docs/studies.md).
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/corpora.smk"

@@ -1,4 +1,4 @@
-"""Progress of long work: a rich bar on a terminal, dated log lines elsewhere, both with rate and time left."""
+"""Progress of long work: a bar on a terminal, dated log lines elsewhere, with rate and time left."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
 
 LOG_INTERVAL_SECONDS = 5.0
 
@@ -33,17 +34,9 @@ class Progress:
     def __enter__(self) -> Progress:
         self._start = self._last = time.monotonic()
         self._base = self.done
-        if sys.stderr.isatty():
-            from rich.console import Console
-
-            self._bar = RichProgress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f} % {task.fields[note]}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
+        # Jobs of a workflow run side by side: their bars would overwrite each other, their log lines do not.
+        if sys.stderr.isatty() and not logger.handlers:
+            self._bar = _make_bar()
             self._bar.start()
             self._task = self._bar.add_task(self.label, total=self.total, note="")
         return self
@@ -99,6 +92,22 @@ class Progress:
                 _duration(now - self._start),
                 self._rate(now),
             )
+
+
+def _make_bar() -> RichProgress:
+    # Imported here: rich takes longer to import than most uses of this module last.
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    return RichProgress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} % {task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _si(value: float) -> str:

@@ -67,7 +67,7 @@ rule train_glove:
     benchmark:
         f"{TIMINGS}/train_glove.{{space}}.tsv"
     wildcard_constraints:
-        space=one_of(PLAN.spaces("glove")),
+        space=one_of(PLAN.glove_spaces("lexiscope")),
     conda:
         "../envs/core.yaml"
     threads: 2
@@ -77,9 +77,65 @@ rule train_glove:
     params:
         config=lambda wildcards: settings_of(STUDY.spaces[wildcards.space]),
         seed=lambda wildcards: PLAN.space_seed(wildcards.space),
+        checkpoint=f"{RESULTS}/checkpoints/glove/{{space}}",
         code=digest("train_glove"),
     script:
         "../workflow_scripts/train_glove.py"
+
+
+rule train_glove_python:
+    """Train the space {wildcards.space} by glove-python-binary, in an environment of its own."""
+    input:
+        corpus=lambda wildcards: corpus_folder(STUDY.spaces[wildcards.space].corpus),
+    output:
+        vectors=f"{RESULTS}/spaces/{{space}}.glove_python.npy",
+    log:
+        f"{LOGS}/train_glove_python/{{space}}.log",
+    benchmark:
+        f"{TIMINGS}/train_glove_python.{{space}}.tsv"
+    wildcard_constraints:
+        space=one_of(PLAN.glove_spaces("glove_python")),
+    conda:
+        "../envs/glove.yaml"
+    threads: workers
+    resources:
+        mem_mb=megabytes(8000),
+        runtime=minutes(0.5),
+    params:
+        config=lambda wildcards: STUDY.spaces[wildcards.space].model_dump_json(),
+        seed=lambda wildcards: PLAN.space_seed(wildcards.space),
+        program=f"{workflow.basedir}/workflow_scripts/lexiscope/embeddings/glove_python.py",
+        code=digest("lexiscope/embeddings/glove_python"),
+    shell:
+        "python {params.program:q} --corpus {input.corpus:q} --config {params.config:q} "
+        "--seed {params.seed} --threads {threads} --output {output.vectors:q} > {log:q} 2>&1"
+
+
+rule adopt_glove_python:
+    """Make a space of the vectors that glove-python-binary trained for {wildcards.space}."""
+    input:
+        vectors=rules.train_glove_python.output.vectors,
+        corpus=lambda wildcards: corpus_folder(STUDY.spaces[wildcards.space].corpus),
+        lexicon=lexicon_file(),
+    output:
+        space=space_file("{space}"),
+    log:
+        f"{LOGS}/adopt_glove_python/{{space}}.log",
+    benchmark:
+        f"{TIMINGS}/adopt_glove_python.{{space}}.tsv"
+    wildcard_constraints:
+        space=one_of(PLAN.glove_spaces("glove_python")),
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(100),
+    params:
+        config=lambda wildcards: settings_of(STUDY.spaces[wildcards.space]),
+        seed=lambda wildcards: PLAN.space_seed(wildcards.space),
+        code=digest("adopt_glove_python"),
+    script:
+        "../workflow_scripts/adopt_glove_python.py"
 
 
 rule draw_random_vectors:

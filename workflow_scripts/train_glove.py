@@ -9,5 +9,6 @@ train_glove(
     output=snakemake.output.space,
     seed=snakemake.params.seed,
     threads=snakemake.threads,
+    checkpoint=snakemake.params.checkpoint,
     log=snakemake.log[0],
 )

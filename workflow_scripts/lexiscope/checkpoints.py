@@ -61,7 +61,7 @@ class Checkpoint:
         self._saved_at = time.monotonic()
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays saved under ``name``; None when there are none, or they are damaged or of other work."""
+        """The arrays saved under ``name``; None if there are none, or they are damaged or of other work."""
         path = self._path(name)
         if not path.exists():
             return None

@@ -28,6 +28,11 @@ class Plan:
         """Names of the spaces of these kinds (of all kinds when none is given)."""
         return [name for name, space in self.study.spaces.items() if not kinds or space.kind in kinds]
 
+    def glove_spaces(self, backend: str) -> list[str]:
+        """Names of the GloVe spaces that this program trains."""
+        spaces = self.study.spaces.items()
+        return [name for name, space in spaces if space.kind == "glove" and space.backend == backend]
+
     @cached_property
     def models(self) -> list[str]:
         """Names of the language models that some space is taken from."""

@@ -34,7 +34,7 @@ class Progress:
     def __enter__(self) -> Progress:
         self._start = self._last = time.monotonic()
         self._base = self.done
-        # Jobs of a workflow run side by side: their bars would overwrite each other, their log lines do not.
+        # Jobs of a workflow run side by side; their bars would overwrite each other, log lines do not.
         if sys.stderr.isatty() and not logger.handlers:
             self._bar = _make_bar()
             self._bar.start()

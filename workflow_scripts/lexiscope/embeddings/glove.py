@@ -128,7 +128,7 @@ def adopt_glove_python(
     words = source.vocabulary.words[len(SPECIALS) :]
     try:
         matrix = np.load(vectors, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise LexiscopeError(f"not a NumPy matrix ({error})", where=vectors) from None
     wanted = (len(words), settings.vector_size)
     if matrix.shape != wanted or matrix.dtype != np.float32:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexiscope.embeddings.config import FileConfig
 from lexiscope.embeddings.formats import text
 from lexiscope.embeddings.formats.read import VectorFile, read_vectors

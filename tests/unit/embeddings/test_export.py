@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from lexiscope.embeddings.config import EXPORT_EXTENSIONS, ExportFormat, FileConfig
 from lexiscope.embeddings.export import export_space
 from lexiscope.embeddings.formats.read import read_vectors

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lexiscope.embeddings.config import FileConfig
 from lexiscope.embeddings.formats import text
 from lexiscope.embeddings.formats.read import VectorFile, read_vectors
@@ -67,6 +68,10 @@ def test_byte_order_mark_and_blank_lines_are_counted(tmp_path: Path) -> None:
     file = read(write(tmp_path / "v.txt", content))
     assert_holds(file, ("a", "b"), [[1, 2], [3, 4]])
     assert file.counts == {"blank_lines": 3, "byte_order_marks": 1}
+
+
+def test_blank_block_before_the_first_word(tmp_path: Path) -> None:
+    assert_holds(read(write(tmp_path / "v.txt", "\n93 3.5")), ("93",), [[3.5]])
 
 
 def test_words_with_spaces_take_the_last_fields_as_numbers(tmp_path: Path) -> None:
@@ -307,6 +312,13 @@ def test_fasttext_model_cut_off(tmp_path: Path, fasttext_model: Path, cut: int) 
     path = write(tmp_path / "model.bin", fasttext_model.read_bytes()[:cut])
     with pytest.raises(LexiscopeError, match="cut off"):
         read(path)
+
+
+def test_fasttext_model_whose_parts_do_not_fit(tmp_path: Path, fasttext_model: Path) -> None:
+    content = bytearray(fasttext_model.read_bytes())
+    content[40:44] = struct.pack("<i", 0)  # no buckets for n-grams: fastText would divide by zero
+    with pytest.raises(LexiscopeError, match="do not fit together"):
+        read(write(tmp_path / "model.bin", bytes(content)))
 
 
 def test_fasttext_model_with_more_bytes_or_newer(tmp_path: Path, fasttext_model: Path) -> None:

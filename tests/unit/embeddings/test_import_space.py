@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexiscope.embeddings.config import FileConfig
 from lexiscope.embeddings.import_space import import_space
 from lexiscope.embeddings.space import EmbeddingSpace, load_space, save_space

@@ -29,7 +29,9 @@ def read_npz(source: VectorSource, collector: Collector) -> None:
     try:
         with zipfile.ZipFile(source.path) as archive:
             words, vectors = (_read_array(archive, name, source) for name in ("words", "vectors"))
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except LexiscopeError:
+        raise
+    except Exception as error:  # a bad archive raises almost anything
         raise LexiscopeError(
             f"the .npz file is damaged ({error})", where=source.path, remedy="fetch or make it again"
         ) from None

@@ -15,6 +15,7 @@ import numpy as np
 from lexiscope.embeddings.formats.collect import Collector, check_dim
 from lexiscope.embeddings.formats.source import VectorSource
 from lexiscope.errors import LexiscopeError
+from lexiscope.progress import Progress
 
 BLOCK_WORDS = 4096
 NEWEST_VERSION = 12
@@ -47,15 +48,20 @@ def read_fasttext_model(source: VectorSource, collector: Collector) -> None:
     layout = _check_layout(source)
     from fasttext import load_model  # here: only this format needs the library
 
-    model = load_model(str(source.path))
+    try:
+        model = load_model(str(source.path))
+    except (RuntimeError, ValueError) as error:
+        raise LexiscopeError(f"fastText cannot load the model ({error})", where=source.path) from None
     lexicon = collector.lexicon
-    for start in range(0, len(layout.words), BLOCK_WORDS):
-        words = layout.words[start : start + BLOCK_WORDS]
-        vectors = np.zeros((len(words), layout.dim), dtype=np.float32)
-        for row, word in enumerate(words):
-            if lexicon is None or _readable(word, collector) in lexicon:
-                vectors[row] = model.get_word_vector(word)
-        collector.add(words, layout.offsets[start : start + BLOCK_WORDS], vectors)
+    with Progress(f"reading {source.path.name}", total=len(layout.words), unit="word") as progress:
+        for start in range(0, len(layout.words), BLOCK_WORDS):
+            words = layout.words[start : start + BLOCK_WORDS]
+            vectors = np.zeros((len(words), layout.dim), dtype=np.float32)
+            for row, word in enumerate(words):
+                if lexicon is None or _readable(word, collector) in lexicon:
+                    vectors[row] = model.get_word_vector(word)
+            collector.add(words, layout.offsets[start : start + BLOCK_WORDS], vectors)
+            progress.advance(len(words))
 
 
 def _readable(word: bytes, collector: Collector) -> str:
@@ -70,29 +76,28 @@ def _check_layout(source: VectorSource) -> _Layout:
     with source.path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             return _read_layout(data, source)
-        except struct.error:
+        except (struct.error, OverflowError):  # a size that lies, beyond the file or beyond all files
             raise _cut_off(source, len(data)) from None
 
 
 def _read_layout(data: mmap.mmap, source: VectorSource) -> _Layout:
-    _, version, dim, *_ = _PREAMBLE.unpack_from(data, 0)
+    _, version, dim, _, _, _, _, _, _, _, bucket, min_n, *_ = _PREAMBLE.unpack_from(data, 0)
     if version > NEWEST_VERSION:
         raise LexiscopeError(f"a fastText model of the unknown version {version}", where=source.path)
     check_dim(dim, source.path)
-    size, _, _, _, pruned = _DICTIONARY.unpack_from(data, _PREAMBLE.size)
+    size, n_words, _, _, pruned = _DICTIONARY.unpack_from(data, _PREAMBLE.size)
     words, offsets, position = _read_entries(data, _PREAMBLE.size + _DICTIONARY.size, size, source)
+    if len(words) != n_words or bucket < 0 or (min_n > 0 and not bucket):
+        raise _inconsistent(source)
     position += 8 * max(0, pruned)
-    for _ in ("input", "output"):
+    for matrix in ("input", "output"):
         quantised, n_rows, n_columns = _MATRIX.unpack_from(data, position)
         if quantised:
             raise LexiscopeError(
                 "a quantised fastText model", where=source.path, remedy="use the .bin it was made from"
             )
-        if n_columns != dim or n_rows < 0:
-            raise LexiscopeError(
-                f"a matrix of {n_rows} × {n_columns} in a model of {dim} dimensions (byte {position:,})",
-                where=source.path,
-            )
+        if n_columns != dim or n_rows < 0 or (matrix == "input" and n_rows != n_words + bucket):
+            raise _inconsistent(source)
         position += _MATRIX.size + 4 * n_rows * n_columns
         if position > len(data):
             raise _cut_off(source, len(data))
@@ -117,6 +122,14 @@ def _read_entries(
             offsets.append(position)
         position = end + 1 + _ENTRY.size
     return words, offsets, position
+
+
+def _inconsistent(source: VectorSource) -> LexiscopeError:
+    return LexiscopeError(
+        "the parts of the fastText model do not fit together",
+        where=source.path,
+        remedy="fetch the file again",
+    )
 
 
 def _cut_off(source: VectorSource, size: int) -> LexiscopeError:

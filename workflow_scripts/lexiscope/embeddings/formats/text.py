@@ -195,7 +195,7 @@ def _parse_regular(lines: list[bytes], dim: int) -> NDArray[np.float32] | None:
 
     None if a line has another number of fields, or a field is not a number.
     """
-    if not lines or not dim:
+    if not lines or not dim or lines[0].count(b" ") != dim:
         return None
     names = [str(column) for column in range(dim + 1)]
     try:

@@ -22,7 +22,7 @@ import numpy as np
 
 from lexiscope.corpora.chunks import ChunkEncoder
 from lexiscope.corpora.config import CorpusConfig, DatasetSource, TextSource
-from lexiscope.corpora.encoded import FORMAT, MANIFEST, SPLITS, VOCABULARY, Split
+from lexiscope.corpora.encoded import FORMAT, MANIFEST, SPLITS, VOCABULARY, Ids, Split
 from lexiscope.corpora.gathering import Gathering
 from lexiscope.corpora.readers import Chunk, Reader, chunk_bytes, read_chunks, text_bytes
 from lexiscope.corpora.shards import Scratch, write_shards
@@ -213,21 +213,8 @@ def _write(
     output: Path, gathering: Gathering, sources: list[dict[str, Any]], settings: CorpusConfig, seed: int
 ) -> None:
     vocabulary, final = gathering.words.vocabulary(settings.min_count, settings.max_vocabulary)
-    ids = {split: gathering.scratch.ids(split) for split in SPLITS}
-    if not len(ids["train"]):
-        raise LexiscopeError("the corpus has no training text", remedy="look at its sources and max_tokens")
     dtype = np.dtype(np.uint16 if len(vocabulary) <= 2**16 else np.uint32)
-    splits = {}
-    with Progress("writing ids", total=sum(map(len, ids.values())), unit="token") as progress:
-        for split in SPLITS:
-            shards = []
-            for shard in write_shards(ids[split], final, dtype, output, split, settings.shard_tokens):
-                progress.advance(shard["tokens"])
-                shards.append(shard)
-            totals = {
-                key: sum(shard[key] for shard in shards) for key in ("tokens", "sentences", "unknown")
-            }
-            splits[split] = {**totals, "shards": shards}
+    splits = _write_splits(output, gathering.scratch, final.astype(dtype), settings.shard_tokens)
     path = output / VOCABULARY
     write_vocabulary(vocabulary, path)
     manifest = {
@@ -246,3 +233,22 @@ def _write(
     }
     write_json(output / MANIFEST, manifest)
     logger.info("%d words, %d training tokens", len(vocabulary), splits["train"]["tokens"])
+
+
+def _write_splits(output: Path, scratch: Scratch, final: Ids, shard_tokens: int) -> dict[Split, Any]:
+    """Write the shards of all splits; return their entries in the manifest."""
+    ids = {split: scratch.ids(split) for split in SPLITS}
+    if not len(ids["train"]):
+        raise LexiscopeError("the corpus has no training text", remedy="look at its sources and max_tokens")
+    splits: dict[Split, Any] = {}
+    with Progress("writing ids", total=sum(map(len, ids.values())), unit="token") as progress:
+        for split in SPLITS:
+            shards = []
+            for shard in write_shards(ids[split], final, output, split, shard_tokens):
+                progress.advance(shard["tokens"])
+                shards.append(shard)
+            totals = {
+                key: sum(shard[key] for shard in shards) for key in ("tokens", "sentences", "unknown")
+            }
+            splits[split] = {**totals, "shards": shards}
+    return splits

@@ -7,7 +7,7 @@ ids for each split (every sentence is followed by ``</s>``, a shard holds whole 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -127,12 +127,17 @@ class EncodedCorpus:
                 remedy="run the workflow again; it makes the corpus anew",
             )
         manifest = read_json(path / MANIFEST)
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        try:
+            shards = [shard for split in SPLITS for shard in manifest["splits"][split]["shards"]]
+            vocabulary = manifest["vocabulary"]
+            known = manifest["format"] == FORMAT
+        except (KeyError, TypeError):
+            known = False
+        if not known:
             raise LexiscopeError(f"not a manifest of format {FORMAT}", where=path / MANIFEST)
-        _check(path, manifest["vocabulary"], verify=True)
-        for split in SPLITS:
-            for shard in manifest["splits"][split]["shards"]:
-                _check(path, shard, verify=verify)
+        _check(path, vocabulary, verify=True)
+        for shard in shards:
+            _check(path, shard, verify=verify)
         return cls(path, manifest, read_vocabulary(path / VOCABULARY))
 
     @cached_property
@@ -166,19 +171,36 @@ class EncodedCorpus:
         With ``drop_unknown`` tokens outside the vocabulary are left out, as a trainer's ``min_count`` would
         do it, and so are sentences of which nothing remains; without it they appear as ``<unk>``.
         """
-        import pyarrow as pa
-
-        # Arrow's take lays the bytes of the taken words side by side: exactly the text that is wanted.
-        pieces = [f"{word} " for word in self.vocabulary.words]
-        pieces[EOS_ID] = "\n"
-        table = pa.array(pieces, type=pa.large_string())
+        text_of = _text_writer(self.vocabulary.words)
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             for shard in self.shards(split):
                 for ids in sentence_blocks(shard, DECODE_TOKENS):
                     kept = ids[ids != UNK_ID] if drop_unknown else ids
-                    text = table.take(pa.array(_without_empty_sentences(kept))).buffers()[2]
-                    if text is not None:
-                        stream.write(text.to_pybytes().replace(b" \n", b"\n"))
+                    stream.write(text_of(_without_empty_sentences(kept)))
+
+
+def _text_writer(words: Sequence[str]) -> Callable[[Ids], bytes]:
+    """A function from ids, sentences with their ends, to lines of text."""
+    import pyarrow as pa
+
+    pieces = [f"{word} ".encode() for word in words]
+    pieces[EOS_ID] = b"\n"
+    offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+    # Arrays are made from buffers since Arrow's own conversions import pandas, which takes its time.
+    table = pa.Array.from_buffers(
+        pa.large_binary(), len(pieces), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
+    )
+
+    def text_of(ids: Ids) -> bytes:
+        if not len(ids):
+            return b""
+        kind = pa.uint16() if ids.dtype == np.uint16 else pa.uint32()
+        positions = pa.Array.from_buffers(kind, len(ids), [None, pa.py_buffer(np.ascontiguousarray(ids))])
+        # The bytes of the words taken lie side by side: the text, but for the space at a sentence's end.
+        text: bytes = table.take(positions).buffers()[2].to_pybytes()
+        return text.replace(b" \n", b"\n")
+
+    return text_of
 
 
 def sentence_blocks(ids: Ids, size: int) -> Iterator[Ids]:

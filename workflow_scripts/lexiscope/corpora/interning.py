@@ -87,9 +87,11 @@ def _encode_types(text: bytes) -> tuple[NDArray[np.int32], list[bytes]]:
     tokens = pa.Array.from_buffers(
         pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     ).dictionary_encode()
-    # Arrow keeps the types side by side, each with its space.
-    content = tokens.dictionary.buffers()[2]
-    return tokens.indices.to_numpy(), content.to_pybytes().split(b" ")[:-1] if len(ends) else []
+    if not len(ends):
+        return np.empty(0, dtype=np.int32), []
+    # Straight from Arrow's buffers: its to_numpy would import pandas. The types lie side by side in theirs.
+    codes = np.frombuffer(tokens.indices.buffers()[1], dtype=np.int32, count=len(ends))
+    return codes, tokens.dictionary.buffers()[2].to_pybytes().split(b" ")[:-1]
 
 
 def _words_of_types(

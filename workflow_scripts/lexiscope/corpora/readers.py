@@ -28,7 +28,6 @@ TOKENISED_CHUNK_BYTES, UNTOKENISED_CHUNK_BYTES = 1 << 22, 1 << 19
 LINE_CATEGORIES = ("text_lines", "blank_lines", "heading_lines", "title_lines", "markup_lines")
 
 _UTF8_BOM, _UTF16_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-_WHITE_SPACE = re.compile(rb"[ \t\r\x0b\x0c][^ \t\r\x0b\x0c]*\Z")
 _WIKITEXT_HEADING = re.compile(r"(=(?: =)*) [^=\s].* \1\Z")
 _WIKITEXT_JOINT = re.compile(r" @([-,.])@ ")
 _DOC = re.compile(r"<doc\b.*>\Z|</doc>\Z")
@@ -71,13 +70,13 @@ def read_chunks(path: Path, reader: Reader, size: int | None = None) -> Iterator
 
 def _cut(path: Path, mark: bytes, size: int) -> Iterator[Chunk]:
     with open_binary(path) as stream:
-        pending = stream.read(size)
+        pending = stream.read(size - 1)
         if pending.startswith(_UTF16_BOMS):
             raise LexiscopeError(
                 "the text is UTF-16, not UTF-8", where=path, remedy="convert it with iconv"
             )
         pending = pending.removeprefix(_UTF8_BOM)
-        while block := stream.read(max(size - len(pending), 1)):
+        while block := stream.read(size - len(pending)):
             pending += block
             if len(pending) < size:
                 continue
@@ -92,9 +91,9 @@ def _cut(path: Path, mark: bytes, size: int) -> Iterator[Chunk]:
 
 def _cut_in_line(text: bytes) -> int:
     """Where to cut a text without line end: after its last white space, else between two characters."""
-    space = _WHITE_SPACE.search(text, max(len(text) - 65536, 1), len(text) - 1)
-    if space:
-        return space.start() + 1
+    space = max(text.rfind(byte, 0, len(text) - 1) for byte in (b" ", b"\t", b"\r"))
+    if space >= 0:
+        return space + 1
     stop = len(text) - 1
     while stop > len(text) - 4 and text[stop] & 0xC0 == 0x80:  # the inside of a UTF-8 character
         stop -= 1

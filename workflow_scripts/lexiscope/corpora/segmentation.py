@@ -66,9 +66,9 @@ class Segmenter:
         """Yield the sentences of a paragraph, each as tokens with single spaces between; none is empty."""
         for piece in _pieces(paragraph):
             for sentence in self._split(piece):
-                tokens = self._moses.tokenize(sentence, escape=False)
+                tokens = self._moses.tokenize(sentence, escape=False, return_str=True)
                 if tokens:
-                    yield _with_unknown(" ".join(tokens)) if UNK in sentence else " ".join(tokens)
+                    yield tokens.replace("< unk >", UNK) if UNK in sentence else tokens
 
     def _split(self, text: str) -> Iterator[str]:
         # Slices of the text, from one sentence's start to the next one's: nothing can fall in between.
@@ -78,8 +78,7 @@ class Segmenter:
             for sentence in paragraph
             if sentence
         ]
-        if starts:
-            starts[0] = 0
+        starts[:1] = [0]
         for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
             yield text[start:stop]
 
@@ -92,8 +91,3 @@ def _pieces(paragraph: str) -> Iterator[str]:
         yield paragraph[start:stop]
         start = stop
     yield paragraph[start:]
-
-
-def _with_unknown(sentence: str) -> str:
-    """Join what the tokeniser has made of ``<unk>``."""
-    return f" {sentence} ".replace(" < unk > ", f" {UNK} ").strip()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiscope.corpora.encoded import SPLITS, Split, sentence_blocks
+from lexiscope.corpora.encoded import SPLITS, Ids, Split, sentence_blocks
 from lexiscope.corpora.interning import InternedChunk
 from lexiscope.corpora.vocabulary import EOS, EOS_ID, SPECIALS, UNK, UNK_ID, Vocabulary
 from lexiscope.files import atomic_path, sha256_file
@@ -89,12 +89,7 @@ class Scratch:
 
 
 def write_shards(
-    ids: NDArray[np.uint32],
-    final: NDArray[np.uint32],
-    dtype: np.dtype[Any],
-    folder: Path,
-    split: Split,
-    size: int,
+    ids: NDArray[np.uint32], final: Ids, folder: Path, split: Split, size: int
 ) -> Iterator[dict[str, Any]]:
     """Write the shards of a split; yield for each its entry in the manifest.
 
@@ -103,16 +98,14 @@ def write_shards(
     ids
         Provisional ids of the whole split, shape (n_tokens,).
     final
-        Final id of each provisional one.
-    dtype
-        Of the shards.
+        Final id of each provisional one, in the type that the shards shall have.
     folder, split
         Where the files ``<split>-<number>.npy`` go.
     size
         Most tokens in a shard.
     """
     for number, block in enumerate(sentence_blocks(ids, size)):
-        shard = final[block].astype(dtype)
+        shard = final[block]
         path = folder / f"{split}-{number:05d}.npy"
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, shard, allow_pickle=False)

@@ -14,6 +14,7 @@ import pytest
 import two_topics
 from numpy.typing import NDArray
 
+from lexiscope import checkpoints
 from lexiscope.corpora.encoded import EncodedCorpus
 from lexiscope.embeddings import glove, glove_kernels
 from lexiscope.embeddings.config import GloVeConfig
@@ -203,15 +204,15 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     killed = tmp_path / "killed.safetensors"
     program = f"""
 import os, signal
+from lexiscope import checkpoints
 from lexiscope.embeddings import glove
-glove.CHECKPOINT_SECONDS = 0.0
-offer = glove._Checkpoint.offer
-def offer_and_die(self, model):
-    self._next = 0.0
-    offer(self, model)
-    if len(model.losses) == 6:
+checkpoints.SAVE_INTERVAL_SECONDS = 0.0
+save = glove.GloVe.save
+def save_and_die(self, checkpoint):
+    save(self, checkpoint)
+    if len(self.losses) == 6:
         os.kill(os.getpid(), signal.SIGKILL)
-glove._Checkpoint.offer = offer_and_die
+glove.GloVe.save = save_and_die
 glove.train_glove(corpus={str(made.corpus)!r}, lexicon={str(made.lexicon)!r}, config={CONFIG!r},
     output={str(killed)!r}, seed=1, threads=1)
 """
@@ -230,7 +231,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(
     damage: str, made: two_topics.Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(made, tmp_path / "whole.safetensors")
-    monkeypatch.setattr(glove, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "SAVE_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(
         glove, "save_trained_space", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
     )

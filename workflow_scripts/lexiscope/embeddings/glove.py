@@ -9,11 +9,7 @@ that share no vector, the result is the same, bit for bit, whatever the number o
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import shutil
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,9 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from lexiscope.checkpoints import Checkpoint
 from lexiscope.corpora.encoded import EncodedCorpus
 from lexiscope.corpora.vocabulary import EOS_ID, SPECIALS
 from lexiscope.embeddings.config import GloVeConfig
@@ -32,13 +27,12 @@ from lexiscope.embeddings.cooccurrence import ENTRY, Cooccurrences, Grid, count_
 from lexiscope.embeddings.distributional import save_trained_space
 from lexiscope.embeddings.glove_kernels import Blocks, Rows, Settings, train_blocks
 from lexiscope.errors import LexiscopeError
-from lexiscope.files import atomic_path, digest_json
+from lexiscope.files import digest_json
 from lexiscope.progress import Progress, logger
 from lexiscope.stage import stage_entry
 
 LANES = 16  # float32 values in a SIMD register; rows are padded to whole registers
 MAX_GRADIENT = 100.0  # gradients are clipped as in the released code
-CHECKPOINT_SECONDS = 60.0
 
 
 @stage_entry
@@ -82,7 +76,10 @@ def train_glove(
             f"the backend {settings.backend!r} is trained by glove_python.py, in its own environment"
         )
     source = EncodedCorpus.open(corpus)
-    directory = output.with_name(output.name + ".checkpoint") if checkpoint is None else Path(checkpoint)
+    unfinished = Checkpoint(
+        checkpoint or output.with_name(output.name + ".checkpoint"),
+        digest_json({"corpus": source.sha256, "config": settings.model_dump(mode="json"), "seed": seed}),
+    )
     words = source.vocabulary.words[len(SPECIALS) :]
     counts = count_cooccurrences(
         source.shards("train"),
@@ -91,12 +88,11 @@ def train_glove(
         grid=Grid.fitting(len(words), 2 * 4 * _stride(settings.vector_size)),
         window=settings.window,
         memory_mb=settings.memory_mb,
-        directory=directory,
+        directory=unfinished.folder,
         source=source.sha256,
     )
-    of = digest_json({"corpus": source.sha256, "config": settings.model_dump(mode="json"), "seed": seed})
-    model = _resume(directory, of) or GloVe.initial(counts.grid, settings.vector_size, seed)
-    fit(model, counts, settings, seed=seed, threads=threads, checkpoint=_Checkpoint(directory, of))
+    model = GloVe.resumed(unfinished) or GloVe.initial(counts.grid, settings.vector_size, seed)
+    fit(model, counts, settings, seed=seed, threads=threads, checkpoint=unfinished)
     save_trained_space(
         words,
         model.vectors(counts.grid, settings),
@@ -107,7 +103,7 @@ def train_glove(
         output=output,
         facts={"n_cells": counts.n_cells, "loss": model.losses[-1]},
     )
-    shutil.rmtree(directory)
+    unfinished.remove()
 
 
 @stage_entry
@@ -182,6 +178,20 @@ class GloVe:
             matrices.append(rows)
         return cls(matrices[0], matrices[1], [])
 
+    @classmethod
+    def resumed(cls, checkpoint: Checkpoint) -> GloVe | None:
+        """The model that `save` left behind, if any."""
+        found = checkpoint.load("model")
+        if found is None:
+            return None
+        logger.info("glove: going on after epoch %d", len(found["losses"]))
+        return cls(found["words"], found["contexts"], found["losses"].tolist())
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Save all that training goes on from."""
+        losses = np.array(self.losses)
+        checkpoint.save("model", {"words": self.words, "contexts": self.contexts, "losses": losses})
+
     def vectors(self, grid: Grid, settings: GloVeConfig) -> NDArray[np.float32]:
         """The vectors of all words in the order of the vocabulary, shape (n_words, vector_size)."""
         positions = grid.positions()
@@ -202,7 +212,7 @@ def fit(
     *,
     seed: int,
     threads: int = 1,
-    checkpoint: _Checkpoint | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train ``model`` until it has seen ``settings.epochs`` epochs.
 
@@ -251,8 +261,8 @@ def fit(
                 raise LexiscopeError(f"GloVe diverged in epoch {epoch}", remedy="lower its learning_rate")
             model.losses.append(loss)
             logger.info("glove: epoch %d/%d, loss %.6f", epoch, settings.epochs, loss)
-            if checkpoint is not None and epoch < settings.epochs:
-                checkpoint.offer(model)
+            if checkpoint is not None and checkpoint.is_due():
+                model.save(checkpoint)
 
 
 def _strata(n_blocks: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -281,51 +291,3 @@ def _shares(stratum: NDArray[np.int64], counts: Cooccurrences, threads: int) -> 
         owner[block] = np.argmin(load)
         load[owner[block]] += sizes[block]
     return [stratum[owner == thread] for thread in range(threads)]
-
-
-class _Checkpoint:
-    """Saves the model now and then: at most once a minute, and for at most 5 % of the time."""
-
-    def __init__(self, directory: Path, of: str) -> None:
-        self._path, self._of = directory / "model.safetensors", of
-        self._next = time.monotonic() + CHECKPOINT_SECONDS
-
-    def offer(self, model: GloVe) -> None:
-        """Save ``model`` if it is time."""
-        started = time.monotonic()
-        if started < self._next:
-            return
-        state = {"of": self._of, "losses": model.losses, "sha256": _digest(model)}
-        with atomic_path(self._path) as temporary:
-            save_file(
-                {"words": model.words, "contexts": model.contexts},
-                temporary,
-                metadata={"glove": json.dumps(state)},
-            )
-        finished = time.monotonic()
-        self._next = finished + max(CHECKPOINT_SECONDS, 20 * (finished - started))
-
-
-def _resume(directory: Path, of: str) -> GloVe | None:
-    """The model that an earlier run of the same training left behind, if it is whole."""
-    path = directory / "model.safetensors"
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, framework="np") as file:
-            state = json.loads((file.metadata() or {})["glove"])
-            model = GloVe(file.get_tensor("words"), file.get_tensor("contexts"), state["losses"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        logger.warning("glove: starting anew, %s is damaged (%s)", path.name, error)
-        return None
-    if state["of"] != of or state["sha256"] != _digest(model):
-        logger.warning("glove: starting anew, %s is damaged or of another training", path.name)
-        return None
-    logger.info("glove: going on after epoch %d", len(model.losses))
-    return model
-
-
-def _digest(model: GloVe) -> str:
-    digest = hashlib.sha256(model.words.data)
-    digest.update(model.contexts.data)
-    return digest.hexdigest()

@@ -1,7 +1,7 @@
 """GloVe by the package glove-python-binary, which Derby et al. (2020) used.
 
 A program of its own: the package has wheels for Python 3.6 to 3.8 only, so this file runs in the
-environment of ``envs/glove.yaml``, where neither Lexiscope nor Snakemake can be imported. It reads an encoded
+environment of ``envs/glove.yaml``, without Lexiscope and Snakemake. It reads an encoded
 corpus and writes the vectors of its whole vocabulary as a ``.npy`` matrix, of which
 `lexiscope.embeddings.glove.adopt_glove_python` makes a space.
 

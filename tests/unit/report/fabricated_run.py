@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from lexiscope.data.receipt import Receipt, ReceiptFile, write_receipt
 from lexiscope.embeddings.space import EmbeddingSpace, save_space
 from lexiscope.evaluation.scores import Evaluation, Item, Score, write_evaluation
@@ -37,9 +38,16 @@ N_TOTAL = {
     "brainbench_meg": 60,
 }
 
-WORDS = tuple(
-    ["the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "was", "with", "be", "by", "on", "not", "he", "his", "but", "at", "are", "this", "have", "from", "or", "had", "an", "they", "which", "one", "you", "were", "all", "her", "she", "there", "would", "their", "we", "him", "been", "has", "when", "who", "will", "no", "more", "if", "out", "so", "river", "stone", "bird", "garden", "window", "doctor", "street", "winter", "letter", "music", "horse", "island", "market", "bridge", "summer", "kitchen", "forest", "captain", "village", "mountain", "engine", "silver", "paper", "orange", "lantern", "harbour", "meadow", "violin", "carpenter", "telescope", "porcelain", "hedgehog", "cinnamon", "archipelago"]
-)
+FREQUENT = """
+the of and to in a is that for it as was with be by on not he his but at are this have from or had an they
+which one you were all her she there would their we him been has when who will no more if out so
+"""
+NOUNS = """
+river stone bird garden window doctor street winter letter music horse island market bridge summer kitchen
+forest captain village mountain engine silver paper orange lantern harbour meadow violin carpenter telescope
+porcelain hedgehog cinnamon archipelago
+"""
+WORDS = (*FREQUENT.split(), *NOUNS.split())
 
 
 MANIFEST = {
@@ -154,7 +162,7 @@ def fabricate(
     rows = plausible_scores(spaces) if scores is None else list(scores)
     items = [
         Item("fabricated", "am", 1, "word_similarity", "men", number, f"{first}|{second}", 3.0, 0.2, True)
-        for number, (first, second) in enumerate(itertools.pairwise(words[60:]))
+        for number, (first, second) in enumerate(itertools.pairwise(NOUNS.split()))
     ]
     write_evaluation(
         Evaluation(rows, items if rows else []), root / "scores.parquet", root / "items.parquet"

@@ -139,7 +139,7 @@ def share(part: int, whole: int) -> str:
     """A part of a whole in per cent; a dash where there is no whole.
 
     >>> share(6, 518_689), share(1, 4), share(0, 0)
-    ('0.001 %', '25 %', '–')
+    ('0.0012 %', '25 %', '–')
     """
     return f"{100 * part / whole:.2g} %" if whole else MISSING
 

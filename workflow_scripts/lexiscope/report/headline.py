@@ -18,11 +18,14 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.report import formats
 from lexiscope.report.finding import find
 from lexiscope.report.gather import read_scores
-from lexiscope.report.tables import Cell, ScoreTable, score_tables
+from lexiscope.report.tables import Cell, Column, Row, ScoreTable, score_tables
 from lexiscope.report.task_order import SUMMARY_SPLIT
 
-WIDE = 19
-"""Columns of the terminal that a cell with its interval takes, as ``≈ 0.763 [0.71, 0.82]`` at its shortest."""
+LOG_WIDTH = 120
+"""Columns where the output is not a terminal."""
+
+PADDING = 3
+"""Columns that rich puts around each cell, with its share of the lines between."""
 
 
 def print_headline(scores: Path, report: Path, console: Console | None = None) -> None:
@@ -35,20 +38,22 @@ def print_headline(scores: Path, report: Path, console: Console | None = None) -
     report
         Its page.
     console
-        Where to print; standard output by default. Intervals are shown where the terminal is wide enough.
+        Where to print; standard output by default. Intervals are shown where there is room for them; where
+        there is not even room for the scores, the spaces come in several blocks.
 
     Raises
     ------
     LexiscopeError
         If the scores cannot be read or the page does not exist.
     """
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     if not report.exists():
         raise LexiscopeError("no report there", where=report, remedy="run the study first")
     rows = [score for score in read_scores(scores) if score.split == SUMMARY_SPLIT]
     tables = score_tables(rows, {})
     for table in tables:
-        console.print(_rich_table(table, console.width))
+        for block in _blocks(table, console.width):
+            console.print(block)
         console.print(_notes(table))
     finding = find(tables)
     console.print()
@@ -56,30 +61,54 @@ def print_headline(scores: Path, report: Path, console: Console | None = None) -
     console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
-def _rich_table(table: ScoreTable, width: int) -> Table:
-    """Tasks down, spaces across: a terminal has room for few columns, and a study has few spaces."""
-    with_intervals = width >= 30 + WIDE * len(table.rows)
-    printed = Table(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    printed.add_column("task")
-    printed.add_column("items", justify="right", style="dim")
-    for row in table.rows:
-        printed.add_column(Text(row.label), justify="right")
-    for position, column in enumerate(table.columns):
-        cells = [_text(row.cells[position], with_intervals) for row in table.rows]
-        group = column.place.group
-        name = column.label if group == "Word similarity" else f"{group} {column.label}"
-        printed.add_row(Text(name), column.coverage or "varies", *cells)
-    return printed
+def _blocks(table: ScoreTable, width: int) -> list[Table]:
+    """Tasks down, spaces across; the spaces in as many blocks as the width makes needful."""
+    names = [_task_name(column) for column in table.columns]
+    coverages = [column.coverage or "varies" for column in table.columns]
+    room = width - max(map(len, [*names, "task"])) - max(map(len, [*coverages, "items"])) - 2 * PADDING - 1
+    cells = [[_text(cell, with_interval=True) for cell in row.cells] for row in table.rows]
+    if sum(_width(row, texts) for row, texts in zip(table.rows, cells, strict=True)) > room:
+        cells = [[_text(cell, with_interval=False) for cell in row.cells] for row in table.rows]
+    blocks: list[Table] = []
+    left = 0
+    for row, texts in zip(table.rows, cells, strict=True):
+        needed = _width(row, texts)
+        if not blocks or needed > left:
+            blocks.append(_empty_block("" if blocks else table.title))
+            blocks[-1].add_column("task", no_wrap=True)
+            blocks[-1].add_column("items", justify="right", style="dim", no_wrap=True)
+            left = room
+        blocks[-1].add_column(Text(row.label), justify="right", no_wrap=True)
+        left -= needed
+    columns = iter(cells)
+    for block in blocks:
+        shown = [next(columns) for _ in block.columns[2:]]
+        for position, (name, coverage) in enumerate(zip(names, coverages, strict=True)):
+            block.add_row(Text(name), coverage, *(texts[position] for texts in shown))
+    return blocks
 
 
-def _text(cell: Cell, with_interval: bool) -> Text:
+def _empty_block(title: str) -> Table:
+    return Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+
+
+def _width(row: Row, texts: Sequence[Text]) -> int:
+    return PADDING + max(len(row.label), *(text.cell_len for text in texts))
+
+
+def _task_name(column: Column) -> str:
+    group = column.place.group
+    return column.label if group == "Word similarity" else f"{group} {column.label}"
+
+
+def _text(cell: Cell, *, with_interval: bool) -> Text:
+    """The score; the best carries an asterisk as well, since bold is lost in a log file."""
     if cell.value is None:
         return Text(formats.MISSING if cell.status == "absent" else cell.status, style="italic dim")
-    text = Text("≈ " if cell.overlaps else "")
-    text.append(cell.text, style="bold" if cell.best else "")
-    text.append("*" if cell.best else " ")  # bold is lost in a log file
+    text = Text(cell.text, style="bold" if cell.best else "")
+    text.append("*" if cell.best else "≈" if cell.overlaps else " ")
     if with_interval and cell.interval:
-        text.append(f" {cell.interval}", style="dim")
+        text.append(f" {cell.interval}", style="not bold dim")
     return text
 
 

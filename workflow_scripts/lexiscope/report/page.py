@@ -183,7 +183,7 @@ def render(page: Page) -> str:
     environment.filters["json_block"] = json_block
     environment.filters["drawing"] = Markup  # only ever given the SVG of a chart, whose texts are escaped
     scripts = {
-        "library": vl_convert.javascript_bundle(None) if page.charts else "",
+        "library": _vega() if page.charts else "",
         "page": _asset("report.js"),
     }
     text: str = environment.get_template("report.html.j2").render(
@@ -206,6 +206,12 @@ def json_block(content: Any) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script."""
+    script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub lacks the default
+    return script
 
 
 def _inline_script(script: str) -> Markup:

@@ -1,0 +1,79 @@
+"""The printed values: that they are all there, right, and found for the right cells."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+import pytest
+
+from lexiscope.evaluation.tasks import MEASURES
+from lexiscope.report.paper_values import (
+    MODEL_OF_KIND,
+    PAPERS,
+    TABLES,
+    find_paper_value,
+    paper_bias_correlation,
+    paper_values,
+    read_paper_values,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dataset", "metric", "value"),
+    [
+        ("word2vec", "ws353_similarity", "spearman", 0.759),
+        ("activation_maximisation", "simlex999", "spearman", 0.486),
+        ("lm_input", "rareword", "spearman", 0.694),
+        ("glove", "brainbench_meg", "two_vs_two_accuracy", 0.623),
+        ("lm_output", "sst2", "accuracy", 79.24),
+        ("fasttext", "mrpc", "f1", 79.87),
+    ],
+)
+def test_a_printed_value_is_found(kind: str, dataset: str, metric: str, value: float) -> None:
+    found = find_paper_value(kind=kind, dataset=dataset, metric=metric, split="test")
+    assert found is not None
+    assert (found.value, found.paper, found.reading_error) == (value, "derby2020", 0)
+
+
+def test_every_measure_of_the_registry_is_printed_for_every_kind() -> None:
+    for (dataset, metric), measure in MEASURES.items():
+        for kind in MODEL_OF_KIND:
+            found = find_paper_value(kind=kind, dataset=dataset, metric=metric, split="test")
+            assert found is not None, (kind, dataset)
+            assert (found.paper, found.table) == (measure.paper, measure.table)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dataset", "split"),
+    [("file", "men", "test"), ("word2vec", "men", "b1"), ("glove", "mine", "test")],
+)
+def test_other_cells_have_none(kind: str, dataset: str, split: str) -> None:
+    assert find_paper_value(kind=kind, dataset=dataset, metric="spearman", split=split) is None
+
+
+def test_the_table_is_whole() -> None:
+    values = paper_values()
+    per_table = Counter((value.paper, value.table) for value in values)
+    # Six models by 9, 10 and 2 measures; 3 models by 5 years and 2 correlations; 6 by 7 probes.
+    assert per_table["derby2020", "table1"] == 54
+    assert per_table["derby2020", "table2"] == 60
+    assert per_table["derby2020", "table3"] == 12
+    assert per_table["derby2020", "table4"] == 54
+    assert per_table["derby2020", "figure1"] == 30
+    assert per_table["derby2020", "figure2"] == 42
+    assert per_table["verwimp2019", "table1"] == 8
+    assert len({(v.paper, v.table, v.model, v.dataset, v.metric, v.split) for v in values}) == len(values)
+    assert {value.paper for value in values} <= set(PAPERS)
+    assert {value.table for value in values} <= set(TABLES)
+    assert all(bool(value.reading_error) == value.table.startswith("figure") for value in values)
+
+
+def test_the_bias_correlation() -> None:
+    assert paper_bias_correlation().value == 0.85
+
+
+def test_a_malformed_number_is_not_passed_over() -> None:
+    header = "paper,table,model,dataset,metric,split,value,reading_error,note\n"
+    with pytest.raises(ValueError, match="about"):
+        read_paper_values(io.StringIO(header + "derby2020,table1,glove,men,spearman,test,about 0.7,0,\n"))

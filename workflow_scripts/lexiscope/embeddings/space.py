@@ -123,12 +123,13 @@ def load_space(path: str | Path) -> EmbeddingSpace:
     try:
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})["lexiscope"])
+            provenance, digest = header["provenance"], header["sha256"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise LexiscopeError("no such file", where=path) from None
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise LexiscopeError(f"not an embedding space of Lexiscope ({error})", where=path) from None
-    if header.get("format") != FORMAT or _content_digest(tensors) != header.get("sha256"):
+    if header.get("format") != FORMAT or _content_digest(tensors) != digest:
         raise LexiscopeError(
             "the content does not match its own digest",
             where=path,
@@ -139,7 +140,7 @@ def load_space(path: str | Path) -> EmbeddingSpace:
         if tensors["words"].size
         else (),
         vectors=tensors["vectors"],
-        provenance=header["provenance"],
+        provenance=provenance,
         columns={
             name.removeprefix("column."): tensor
             for name, tensor in tensors.items()

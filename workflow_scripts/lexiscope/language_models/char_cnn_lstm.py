@@ -152,8 +152,8 @@ class CharCNNLSTM(nn.Module):
         return self._embed(self.spellings)
 
     def _embed(self, spellings: Tensor) -> Tensor:
+        if len(spellings) == 0:
+            return self.softmax_weight.new_zeros(0, self.config.embedding_dim)
         device = self.softmax_weight.device
-        blocks = [
-            self.char_cnn(block.to(device)).float() for block in torch.split(spellings, WORDS_AT_ONCE)
-        ]
-        return torch.cat(blocks) if blocks else self.softmax_weight.new_zeros(0, self.config.embedding_dim)
+        blocks = [self.char_cnn(block.to(device)) for block in torch.split(spellings, WORDS_AT_ONCE)]
+        return torch.cat(blocks).float()

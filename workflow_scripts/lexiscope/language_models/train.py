@@ -91,7 +91,7 @@ def train_language_model(
         trainer.run()
         final = trainer.evaluate_best()
     metadata = {
-        "config": settings.model_dump(mode="json"),
+        "config": recipe,
         "vocabulary_sha256": vocabulary_digest(data.vocabulary.words),
         "corpus": data.sha256,
         "casing": data.manifest["casing"],
@@ -128,6 +128,8 @@ def reproducible(device: torch.device, seed: int, threads: int) -> Iterator[None
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(device.type == "cpu")
+    # It would also fill every new tensor with NaN, a check that costs 5 % of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         with torch.random.fork_rng(devices=[] if device.type == "cpu" else None):
             torch.manual_seed(seed)
@@ -224,12 +226,12 @@ class Trainer:
         state, config = self.state, self.config
         rate = scheduled_rate(state.step, config.epochs * len(self.streams), config)
         inputs, targets = (ids.to(self.device) for ids in self.streams.window(state.window))
-        present = targets != NO_TARGET  # (t, b)
         self.model.train()
         with autocast(self.device, self.precision):
             outputs, hidden = self.model(inputs, self.hidden)  # (t, b, d)
-            loss = self._loss(outputs[present], targets[present])
-        value = float(loss)
+            outputs, targets = _present(outputs, targets)  # (n, d), (n,)
+            loss = self._loss(outputs, targets)
+        value = loss.item()
         if not math.isfinite(value):
             raise LexiscopeError(
                 f"training diverged: the loss is {value} at step {state.step}",
@@ -244,9 +246,8 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         # float32 holds a bfloat16 state exactly, and a checkpoint can store it.
         self.hidden = hidden[0].detach().float(), hidden[1].detach().float()
-        n_tokens = int(present.sum())
-        self._count(value, n_tokens, outputs[present], targets[present])
-        return n_tokens
+        self._count(value, outputs, targets)
+        return len(targets)
 
     def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         layer = self.model.softmax_weight, self.model.softmax_bias
@@ -254,8 +255,8 @@ class Trainer:
             return self.sampled.loss(outputs, targets, *layer)
         return full_loss(outputs, targets, *layer)
 
-    def _count(self, loss: float, n_tokens: int, outputs: Tensor, targets: Tensor) -> None:
-        state = self.state
+    def _count(self, loss: float, outputs: Tensor, targets: Tensor) -> None:
+        state, n_tokens = self.state, len(targets)
         if self.config.softmax == "full":
             state.exact_loss_since += loss * n_tokens
             state.exact_tokens_since += n_tokens
@@ -347,6 +348,14 @@ class Trainer:
         self.best = {name: tensors[f"best.{name}"].to(self.device) for name in self.best}
         self.state = TrainingState(**state)
         logger.info("resuming after step %d (epoch %d)", self.state.step, self.state.epoch + 1)
+
+
+def _present(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The positions that have a target: (t, b, d) and (t, b) → (n, d) and (n,)."""
+    present = targets != NO_TARGET
+    if present.all():
+        return outputs.flatten(0, 1), targets.flatten()
+    return outputs[present], targets[present]
 
 
 def _perplexity_or_none(total_loss: float, n_tokens: int) -> float | None:

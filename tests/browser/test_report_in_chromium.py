@@ -1,0 +1,202 @@
+"""The report as a reader meets it: in a browser, wide and narrow, light and dark, by keyboard, on paper."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "unit" / "report")]
+
+from chromium import Chromium, find_chromium  # noqa: E402
+from fabricated_run import SIX, WORDS, fabricate, failed, plausible_scores  # noqa: E402
+
+from lexiscope.report.build import build_report  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=document.title='taken'>"
+ALL_ALIVE = "document.querySelectorAll('[data-chart]:not([data-live])').length === 0"
+MEN = (
+    "[...document.querySelectorAll('#scores-1 th[data-sort]')].find(th => th.textContent.trim() === 'MEN')"
+)
+SPACES = "[...document.querySelectorAll('#scores-1 tbody th .name')].map(name => name.textContent)"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scores = plausible_scores(SIX)
+    scores[3] = failed("no pairs", space=scores[3].space, dataset=scores[3].dataset)  # word2vec on MEN
+    run = fabricate(
+        tmp_path_factory.mktemp("run"), scores=scores, words=(HOSTILE, *WORDS),
+        report={"neighbours": {"words": [HOSTILE, "river", "stone", "bird", "garden"]}},
+    )  # fmt: skip
+    build_report(**run)
+    return Path(run["output"])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip("no Chromium here")
+    with Chromium(executable) as browser:
+        yield browser
+
+
+@pytest.fixture
+def shown(browser: Chromium, page: Path) -> Chromium:
+    """The page at desktop size with its charts alive."""
+    browser.view(1280)
+    browser.open(page)
+    browser.wait_for(ALL_ALIVE)
+    return browser
+
+
+@pytest.mark.parametrize("width", [1280, 820, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_opens_without_a_request_an_error_or_a_sideways_scroll(
+    browser: Chromium, page: Path, width: int, dark: bool
+) -> None:
+    browser.view(width, dark=dark)
+    browser.open(page)
+    browser.wait_for(ALL_ALIVE)
+    assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
+    assert browser.complaints() == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.evaluate("document.querySelectorAll('[data-live] svg').length") == 11
+    widths = browser.evaluate(
+        "[...document.querySelectorAll('.drawing')].map(box => "
+        "box.querySelector('svg').getBoundingClientRect().width / box.clientWidth)"
+    )
+    assert all(0.7 <= share <= 1.001 for share in widths), widths
+
+
+def test_a_hostile_word_does_nothing(shown: Chromium) -> None:
+    assert shown.evaluate("document.title") == "fabricated · Lexiscope report"
+    assert shown.evaluate("document.querySelector('#neighbours h3').textContent") == HOSTILE
+    assert shown.evaluate("document.images.length") == 0
+
+
+def test_charts_take_the_colours_of_the_scheme(browser: Chromium, page: Path) -> None:
+    found = []
+    for dark in (False, True):
+        browser.view(1280, dark=dark)
+        browser.open(page)
+        browser.wait_for(ALL_ALIVE)
+        found.append(
+            browser.evaluate(
+                "[getComputedStyle(document.body).backgroundColor, "
+                "getComputedStyle(document.querySelector('.mark-symbol path[fill^=var]')).fill]"
+            )
+        )
+    assert found[0][0] != found[1][0]
+    assert found[0][1] != found[1][1]
+
+
+def test_a_column_is_sorted_by_keyboard(shown: Chromium) -> None:
+    before = shown.evaluate(SPACES)
+    assert before == list(SIX)
+    shown.evaluate(f"{MEN}.querySelector('button').focus()")
+    shown.press("Enter")
+    assert shown.evaluate(f"{MEN}.getAttribute('aria-sort')") == "descending"
+    values = (
+        "[...document.querySelectorAll('#scores-1 tbody tr')].map(row => row.cells[4].dataset.value ?? '')"
+    )
+    sorted_down = shown.evaluate(values)
+    numbers = [float(value) for value in sorted_down if value]
+    assert numbers == sorted(numbers, reverse=True)
+    assert sorted_down[-1] == ""
+    assert "Sorted by MEN, descending" in shown.evaluate("document.getElementById('announcer').textContent")
+    shown.press("Enter")
+    assert shown.evaluate(f"{MEN}.getAttribute('aria-sort')") == "ascending"
+    sorted_up = shown.evaluate(values)
+    assert [float(value) for value in sorted_up if value] == numbers[::-1]
+    assert sorted_up[-1] == "", "a gap is last either way"
+
+
+def test_the_first_tab_stop_skips_to_the_scores(shown: Chromium) -> None:
+    shown.press("Tab")
+    assert shown.evaluate("document.activeElement.className") == "skip"
+    assert shown.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    shown.press("Enter")
+    assert shown.evaluate("location.hash") == "#main"
+
+
+def test_a_table_is_copied_with_its_numbers_in_full(shown: Chromium) -> None:
+    shown.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', "
+        "{value: {writeText: text => { window.copied = text; return Promise.resolve(); }}})"
+    )
+    shown.evaluate("document.querySelector('#scores-1').closest('.scroller').nextElementSibling"
+                   ".querySelector('button').click()")  # fmt: skip
+    shown.wait_for("window.copied !== undefined")
+    lines = [line.split("\t") for line in shown.evaluate("window.copied").split("\n")]
+    assert lines[0][:3] == ["Space", "WordSim353-Sim", "SimLex-999"]
+    assert len({len(line) for line in lines}) == 1
+    assert [line[0] for line in lines[1:]] == [*SIX, "Chance", "Items used"]
+    assert len(lines[1][1]) > 8
+    assert lines[1][4].startswith("skipped")
+
+
+def test_what_cells_show_can_be_chosen(shown: Chromium) -> None:
+    height = "document.querySelector('#scores-1').getBoundingClientRect().height"
+    tall = shown.evaluate(height)
+    shown.evaluate("document.querySelectorAll('.toggles input').forEach(box => box.click())")
+    assert shown.evaluate(height) < tall * 0.8
+
+
+def test_hovering_a_dot_tells_its_numbers(shown: Chromium) -> None:
+    shown.evaluate(
+        "document.querySelector('#chart-scores-simlex999-spearman-test')"
+        ".scrollIntoView({behavior: 'instant'})"
+    )
+    place: dict[str, Any] = shown.evaluate(
+        "(() => { const dots = document.querySelectorAll('#chart-scores-simlex999-spearman-test "
+        ".mark-symbol path[fill^=var]'); const box = dots[dots.length - 2].getBoundingClientRect(); "
+        "return {x: box.x + box.width / 2, y: box.y + box.height / 2}; })()"
+    )
+    shown.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
+    shown.wait_for("document.querySelector('#vg-tooltip-element.visible') !== null")
+    text = shown.evaluate("document.querySelector('#vg-tooltip-element').textContent")
+    assert "am" in text
+    assert "interval" in text
+
+
+def test_paper_gets_everything_that_is_folded(shown: Chromium) -> None:
+    folded = shown.evaluate("document.querySelectorAll('details:not([open])').length")
+    assert folded > 5
+    shown.evaluate("addEventListener('beforeprint', () => { "
+                   "window.left = document.querySelectorAll('details:not([open])').length; })")  # fmt: skip
+    assert shown.pdf().startswith(b"%PDF")
+    assert shown.evaluate("window.left") == 0
+    assert shown.evaluate("document.querySelectorAll('details:not([open])').length") == folded
+
+
+def test_without_javascript_the_charts_are_there(browser: Chromium, page: Path) -> None:
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.view(390)
+        browser.open(page)
+        tree = browser.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
+        drawn = browser.call("DOM.querySelectorAll", nodeId=tree, selector=".drawing > svg")["nodeIds"]
+        buttons = browser.call("DOM.querySelectorAll", nodeId=tree, selector="button")["nodeIds"]
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+    assert len(drawn) == 11
+    assert buttons == []
+
+
+def test_assistive_technology_is_told_what_charts_show(shown: Chromium) -> None:
+    nodes = shown.call("Accessibility.getFullAXTree")["nodes"]
+    images = [
+        node["name"]["value"] for node in nodes if node.get("role", {}).get("value") in ("image", "img")
+    ]
+    described = [name for name in images if "Spearman ρ: " in name or "2 vs 2 accuracy: " in name]
+    assert len(described) == 9
+    headers = [node for node in nodes if node.get("role", {}).get("value") == "rowheader"]
+    assert len(headers) > len(SIX)

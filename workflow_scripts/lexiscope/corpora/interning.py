@@ -7,6 +7,7 @@ done to a token (repairing bytes, lower-casing, white space that is not ASCII) i
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +24,8 @@ Casing = Literal["as_is", "lower"]
 
 _CONTROL_BYTES = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
 _TO_SPACE = bytes(32 if byte < 32 and byte != 10 else byte for byte in range(256))
-_UNK, _EOS, _LINE_END = UNK.encode(), EOS.encode(), b"\n"
+_UNK, _EOS, _LINE_END, _NOTHING = UNK.encode(), EOS.encode(), b"\n", b""
+_NO_ID = -1
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,19 @@ def intern(text: bytes, casing: Casing, counts: Counter[str]) -> InternedChunk:
     counts["control_characters"] += len(text) - len(text.translate(None, _CONTROL_BYTES))
     counts["control_characters"] += text.count(b"\r") - text.count(b"\r\n")
     codes, types = _encode_types(text)
-    words, others = _words_of_types(types, casing, np.bincount(codes, minlength=len(types)), counts)
+    words, several = _words_of_types(types, casing, np.bincount(codes, minlength=len(types)), counts)
     # The specials first: their places are their ids.
-    every = dict.fromkeys([_UNK, _LINE_END, *words])
+    every = dict.fromkeys([_UNK, _LINE_END, *words, *itertools.chain.from_iterable(several.values())])
+    every.pop(_NOTHING, None)
     index = dict(zip(every, range(len(every)), strict=True))
+    index[_NOTHING] = _NO_ID
     number = np.fromiter(map(index.__getitem__, words), dtype=np.int32, count=len(words))
-    several = {
-        code: [index.setdefault(word, len(index)) for word in found] for code, found in others.items()
-    }
-    ids = _look_up(codes, number, several)
+    ids = _look_up(
+        codes, number, {code: [index[word] for word in found] for code, found in several.items()}
+    )
     ids = _without_empty_sentences(ids, counts)
     ids = _with_sentences_cut(ids, counts)
-    return InternedChunk(b"\n".join(list(index)[len(SPECIALS) :]), ids)
+    return InternedChunk(b"\n".join(list(every)[len(SPECIALS) :]), ids)
 
 
 def _encode_types(text: bytes) -> tuple[NDArray[np.int32], list[bytes]]:
@@ -97,29 +100,29 @@ def _encode_types(text: bytes) -> tuple[NDArray[np.int32], list[bytes]]:
 def _words_of_types(
     types: list[bytes], casing: Casing, frequencies: NDArray[np.int64], counts: Counter[str]
 ) -> tuple[list[bytes], dict[int, list[bytes]]]:
-    """The word that each type is, and those types which are not one word but none or several.
-
-    In the list of words such types have ``<unk>``, to fill the place.
-    """
-    words = b" ".join(types).lower().split(b" ") if casing == "lower" else types.copy()
-    others: dict[int, list[bytes]] = {}
-    for code in _types_to_examine(words):
+    """The word that each type is (``b""`` where it is none), and the words of those that are several."""
+    content = b" ".join(types)
+    words = content.lower().split(b" ") if casing == "lower" else types.copy()
+    several: dict[int, list[bytes]] = {}
+    for code in _types_to_examine(content, words):
         found = _examine(types[code], casing, int(frequencies[code]), counts)
-        if len(found) == 1:
-            words[code] = found[0]
-        else:
-            words[code] = _UNK
-            others[code] = found
-    return words, others
+        words[code] = found[0] if found else _NOTHING
+        if len(found) > 1:
+            several[code] = found
+    return words, several
 
 
-def _types_to_examine(words: list[bytes]) -> list[int]:
-    """Numbers of the types that may be anything but a plain ASCII word."""
-    return [
-        code
-        for code, word in enumerate(words)
-        if not word.isascii() or not word or word == _EOS or b"\x7f" in word
-    ]
+def _types_to_examine(content: bytes, words: list[bytes]) -> list[int]:
+    """Numbers of the types that may be anything but a plain ASCII word.
+
+    ``content`` has all types with spaces between.
+    """
+    array = np.frombuffer(content, dtype=np.uint8)
+    unusual = np.searchsorted(np.flatnonzero(array == 32), np.flatnonzero(array >= 127))
+    found = set(unusual.tolist())
+    if _EOS in words:
+        found.update(code for code, word in enumerate(words) if word == _EOS)
+    return sorted(found)
 
 
 def _examine(token: bytes, casing: Casing, frequency: int, counts: Counter[str]) -> list[bytes]:
@@ -138,21 +141,18 @@ def _look_up(
     codes: NDArray[np.int32], number: NDArray[np.int32], several: dict[int, list[int]]
 ) -> NDArray[np.int32]:
     """The id of each token's type; for the types in ``several`` those ids in the place of one."""
-    if not several:
-        return number[codes]
-    lengths = np.ones(len(number), dtype=np.int64)
-    for code, ids in several.items():
-        lengths[code] = len(ids)
-    codes = codes[lengths[codes] > 0]
-    if lengths.max() <= 1:
-        return number[codes]
-    repeats = lengths[codes]
-    out = np.repeat(number[codes], repeats)
-    starts = np.cumsum(repeats) - repeats
-    for position in np.flatnonzero(repeats > 1).tolist():
-        ids = several[int(codes[position])]
-        out[starts[position] : starts[position] + len(ids)] = ids
-    return out
+    ids = number[codes]
+    if several:
+        lengths = np.ones(len(number), dtype=np.int64)
+        for code, found in several.items():
+            lengths[code] = len(found)
+        repeats = lengths[codes]
+        starts = np.cumsum(repeats) - repeats
+        ids = np.repeat(ids, repeats)
+        for place in np.flatnonzero(repeats > 1).tolist():
+            found = several[int(codes[place])]
+            ids[starts[place] : starts[place] + len(found)] = found
+    return ids if number.min(initial=0) > _NO_ID else ids[ids != _NO_ID]
 
 
 def _without_empty_sentences(ids: NDArray[np.int32], counts: Counter[str]) -> NDArray[np.int32]:

@@ -22,7 +22,7 @@ from lexiscope.files import existing_path, open_binary
 
 Reader = Literal["sentences", "wikitext", "wikiextractor", "text"]
 
-TOKENISED_CHUNK_BYTES, UNTOKENISED_CHUNK_BYTES = 1 << 22, 1 << 19
+TOKENISED_CHUNK_BYTES, UNTOKENISED_CHUNK_BYTES = 1 << 23, 1 << 19
 """Text that is handled at a time (tokenising takes long); a line that is longer is cut at white space."""
 
 LINE_CATEGORIES = ("text_lines", "blank_lines", "heading_lines", "title_lines", "markup_lines")

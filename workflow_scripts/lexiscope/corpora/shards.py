@@ -28,13 +28,14 @@ class WordCounter:
     def provisional_ids(self, chunk: InternedChunk) -> NDArray[np.uint32]:
         """The provisional id of each of a chunk's own ids, specials included."""
         words = chunk.words.split(b"\n") if chunk.words else []
-        index, n_specials = self._index, len(SPECIALS)
-        fresh = [word for word in words if word not in index]
-        index.update(zip(fresh, itertools.count(len(index) + n_specials)))
-        specials = np.arange(n_specials, dtype=np.uint32)
-        return np.concatenate(
-            [specials, np.fromiter(map(index.__getitem__, words), np.uint32, count=len(words))]
-        )
+        # One look-up a word, in C: this is the work that cannot be shared out.
+        found = map(self._index.get, words, itertools.repeat(-1))
+        ids = np.fromiter(found, dtype=np.int64, count=len(words))
+        fresh = np.flatnonzero(ids < 0)
+        numbers = range(len(self._index) + len(SPECIALS), len(self._index) + len(SPECIALS) + len(fresh))
+        self._index.update(zip([words[place] for place in fresh.tolist()], numbers, strict=True))
+        ids[fresh] = numbers
+        return np.concatenate([np.arange(len(SPECIALS)), ids]).astype(np.uint32)
 
     def count(self, ids: NDArray[np.uint32], frequencies: NDArray[np.int64]) -> None:
         """Add ``frequencies`` to the counts of the provisional ``ids``, which are unique."""
@@ -50,13 +51,15 @@ class WordCounter:
         counts = self._counts[n_specials : n_specials + n_words]
         every = list(self._index)
         kept = np.flatnonzero(counts >= min_count).tolist()
-        kept.sort(key=lambda number: (-counts[number], every[number]))
+        kept.sort(key=every.__getitem__)
+        kept.sort(key=counts.tolist().__getitem__, reverse=True)  # a stable sort: ties stay as they are
         kept = kept[:max_words]
         final = np.zeros(n_words + n_specials, dtype=np.uint32)
         final[EOS_ID] = EOS_ID
         final[np.array(kept, dtype=np.int64) + n_specials] = np.arange(len(kept)) + n_specials
         n_unknown = int(self._counts.sum() - self._counts[EOS_ID] - counts[kept].sum())
-        words = (UNK, EOS, *(every[number].decode("utf-8") for number in kept))
+        text = b"\n".join(every[number] for number in kept).decode("utf-8")
+        words = (UNK, EOS, *(text.split("\n") if kept else ()))
         return Vocabulary(words, np.array([n_unknown, self._counts[EOS_ID], *counts[kept]])), final
 
 

@@ -39,6 +39,8 @@ MAX_LOAD = 0.6
 CHUNK_TOKENS = 1 << 20
 MERGE_ROWS = 1 << 20
 
+HEADER, ENTRIES, STARTS = "cooccurrences.json", "entries.bin", "starts.npy"
+
 Run = tuple[NDArray[np.uint64], NDArray[np.int64]]
 """Sorted unique keys, and the count of each in units."""
 
@@ -125,7 +127,7 @@ def count_cooccurrences(
     end_of_sentence
         The id that ends a sentence.
     memory_mb
-        Bound on the hash table; what does not fit is sorted and spilt to ``directory``.
+        About the memory to use; counts beyond it are sorted and spilt to ``directory``.
     source
         A digest of the corpus: a matrix that is there already and was made from the same is used again.
 
@@ -142,10 +144,10 @@ def count_cooccurrences(
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="runs-", dir=directory) as runs:
         counter = _Counter(grid, first_word, end_of_sentence, window, memory_mb, Path(runs))
-        with Progress("co-occurrences", total=sum(map(len, shards)), unit="word") as progress:
+        with Progress("co-occurrences", total=sum(map(len, shards)), unit="token") as progress:
             for shard in shards:
                 for start in range(0, len(shard), CHUNK_TOKENS):
-                    chunk = np.ascontiguousarray(shard[start : start + CHUNK_TOKENS])
+                    chunk = np.array(shard[start : start + CHUNK_TOKENS])
                     counter.add(chunk)
                     progress.advance(len(chunk))
         _write(directory, made_of, grid, merge_runs(counter.finish()))
@@ -156,26 +158,20 @@ def count_cooccurrences(
 
 
 def _read(directory: Path, made_of: dict[str, Any], grid: Grid) -> Cooccurrences | None:
-    header = directory / "cooccurrences.json"
-    if not header.exists():
+    header, entries, starts = (directory / name for name in (HEADER, ENTRIES, STARTS))
+    if not (header.exists() and entries.exists() and starts.exists()):
         return None
     content = read_json(header)
-    entries, starts = directory / "entries.bin", directory / "starts.npy"
     if content["made_of"] != made_of or content["sha256"] != [sha256_file(entries), sha256_file(starts)]:
         return None
     return Cooccurrences(grid, np.memmap(entries, dtype=ENTRY, mode="r"), np.load(starts))
 
 
-def _write(
-    directory: Path,
-    made_of: dict[str, Any],
-    grid: Grid,
-    merged: Iterator[Run],
-) -> None:
+def _write(directory: Path, made_of: dict[str, Any], grid: Grid, merged: Iterator[Run]) -> None:
     bits = _bits(grid.rows)
     mask = np.uint64((1 << bits) - 1)
     sizes = np.zeros(grid.n_blocks**2, dtype=np.int64)
-    with atomic_path(directory / "entries.bin") as temporary, temporary.open("wb") as stream:
+    with atomic_path(directory / ENTRIES) as temporary, temporary.open("wb") as stream:
         for keys, counts in merged:
             entries = np.empty(len(keys), dtype=ENTRY)
             entries["row"] = keys >> np.uint64(bits) & mask
@@ -186,10 +182,11 @@ def _write(
             sizes += np.bincount(blocks, minlength=len(sizes))
     if not sizes.any():
         raise LexiscopeError("no two words of the vocabulary stand in one sentence of the corpus")
-    with atomic_path(directory / "starts.npy") as temporary, temporary.open("wb") as stream:
+    with atomic_path(directory / STARTS) as temporary, temporary.open("wb") as stream:
         np.save(stream, np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes))))
-    digests = [sha256_file(directory / name) for name in ("entries.bin", "starts.npy")]
-    write_json(directory / "cooccurrences.json", {"made_of": made_of, "sha256": digests})
+    digests = [sha256_file(directory / name) for name in (ENTRIES, STARTS)]
+    # Written last: counts without it are unfinished.
+    write_json(directory / HEADER, {"made_of": made_of, "sha256": digests})
 
 
 class _Counter:
@@ -212,7 +209,7 @@ class _Counter:
         self._weights = np.array([0, *(round(UNIT / d) for d in range(1, window + 1))], dtype=np.int64)
         self._recent = np.zeros(window, dtype=np.int64)
         self._state = np.zeros(2, dtype=np.int64)  # words in the sentence so far, slots in use
-        # Half of the memory for the table, half for sorting it.
+        # A power of two; the table takes up to half of the memory, sorting it the rest.
         self._max_slots = max(FIRST_SLOTS, 1 << (memory_mb * (1 << 19) // SLOT_BYTES).bit_length() - 1)
         self._table = np.zeros((FIRST_SLOTS, 2), dtype=np.uint64)
         self._directory = runs
@@ -240,7 +237,7 @@ class _Counter:
                 self._make_room()
 
     def finish(self) -> list[Run]:
-        """All runs, each a pair (sorted unique keys, counts in units)."""
+        """What was spilt, and what is left."""
         return [*self._spilt, self._drain()]
 
     def _make_room(self) -> None:

@@ -10,7 +10,7 @@ that share no vector, the result is the same, bit for bit, whatever the number o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,48 +221,68 @@ def fit(
     LexiscopeError
         If the loss is no longer finite.
     """
-    n_cells, done = counts.n_cells, len(model.losses)
-    blocks = Blocks(counts.entries.view(np.uint64), counts.starts, counts.grid.n_blocks, counts.grid.rows)
-    numbers = Settings(
-        np.float32(settings.learning_rate),
-        np.float32(settings.alpha),
-        np.float32(math.log(settings.x_max)),
-        np.float32(MAX_GRADIENT),
-    )
+    done = len(model.losses)
     buffers = [np.empty(_largest_block(counts), dtype=np.uint64) for _ in range(threads)]
     with (
         ThreadPoolExecutor(threads) as pool,
-        Progress("glove", total=settings.epochs * n_cells, unit="cell") as progress,
+        Progress("glove", total=settings.epochs * counts.n_cells, unit="cell") as progress,
     ):
-        progress.resume_at(done * n_cells)
+        progress.resume_at(done * counts.n_cells)
         for epoch in range(done + 1, settings.epochs + 1):
             generator = np.random.default_rng((seed, epoch))
-            shuffle_seed = generator.integers(1 << 64, dtype=np.uint64)
-            losses = np.zeros((counts.grid.n_blocks, counts.grid.n_blocks))
-            for stratum in _strata(counts.grid.n_blocks, generator):
-                jobs = [
-                    pool.submit(
-                        train_blocks,
-                        model.words,
-                        model.contexts,
-                        blocks,
-                        share,
-                        numbers,
-                        shuffle_seed,
-                        buffer,
-                        buffer.view(ENTRY),
-                        losses,
-                    )
-                    for share, buffer in zip(_shares(stratum, counts, threads), buffers, strict=True)
-                ]
-                progress.advance(sum(job.result() for job in jobs), note=f"epoch {epoch}/{settings.epochs}")
-            loss = float(losses.sum() / n_cells)
+            loss = 0.0
+            for share_of_loss, n_cells in _train_epoch(model, counts, settings, generator, pool, buffers):
+                loss += share_of_loss / counts.n_cells
+                progress.advance(n_cells, note=f"epoch {epoch}/{settings.epochs}")
             if not math.isfinite(loss):
                 raise LexiscopeError(f"GloVe diverged in epoch {epoch}", remedy="lower its learning_rate")
             model.losses.append(loss)
             logger.info("glove: epoch %d/%d, loss %.6f", epoch, settings.epochs, loss)
             if checkpoint is not None and checkpoint.is_due():
                 model.save(checkpoint)
+
+
+def _train_epoch(
+    model: GloVe,
+    counts: Cooccurrences,
+    settings: GloVeConfig,
+    generator: np.random.Generator,
+    pool: ThreadPoolExecutor,
+    buffers: Sequence[NDArray[np.uint64]],
+) -> Iterator[tuple[float, int]]:
+    """Train on every cell once; yield the summed loss and the number of cells of each group of blocks.
+
+    As many threads work as there are ``buffers``, each long enough for any block.
+    """
+    grid = counts.grid
+    blocks = Blocks(counts.entries.view(np.uint64), counts.starts, grid.n_blocks, grid.rows)
+    numbers = Settings(
+        np.float32(settings.learning_rate),
+        np.float32(settings.alpha),
+        np.float32(math.log(settings.x_max)),
+        np.float32(MAX_GRADIENT),
+    )
+    seed = generator.integers(1 << 64, dtype=np.uint64)
+    losses = np.zeros(grid.n_blocks)
+    for stratum in _strata(grid.n_blocks, generator):
+        jobs = [
+            pool.submit(
+                train_blocks,
+                model.words,
+                model.contexts,
+                blocks,
+                share,
+                numbers,
+                seed,
+                buffer,
+                buffer.view(ENTRY),
+                losses,
+            )
+            for share, buffer in zip(_shares(stratum, counts, len(buffers)), buffers, strict=True)
+        ]
+        n_cells = sum(job.result() for job in jobs)
+        # Summed in the order of the blocks, so that not even this depends on the threads.
+        yield float(losses.sum()), n_cells
 
 
 def _strata(n_blocks: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:

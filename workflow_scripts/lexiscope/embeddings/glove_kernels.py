@@ -53,7 +53,7 @@ def train_blocks(
     buffer, cells
         The same memory, as 64-bit numbers and as records; it must hold the largest block.
     losses
-        Shape (n_blocks, n_blocks): where the summed loss of each block goes.
+        Shape (n_blocks,): where the summed loss of block (p, q) goes, at p.
     """
     n_trained = 0
     for p, q in share:
@@ -61,7 +61,7 @@ def train_blocks(
         entries = blocks.entries[blocks.starts[stored] : blocks.starts[stored + 1]]
         n_cells = _unfold(entries, p > q, p == q, buffer)
         _shuffle(buffer[:n_cells], seed + np.uint64(p * blocks.n_blocks + q))
-        losses[p, q] = _train_cells(
+        losses[p] = _train_cells(
             words[p * blocks.rows : (p + 1) * blocks.rows],
             contexts[q * blocks.rows : (q + 1) * blocks.rows],
             cells[:n_cells],

@@ -28,7 +28,7 @@ HOSTILE = "</script><script>alert(1)</script>"
 class Outline(HTMLParser):
     """What an assistive technology would see of a page's structure."""
 
-    VOID = frozenset("meta link input br img hr".split())  # noqa: SIM905
+    VOID = frozenset("meta link input br img hr wbr".split())  # noqa: SIM905
 
     def __init__(self, html: str) -> None:
         super().__init__()

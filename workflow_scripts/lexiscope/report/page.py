@@ -181,6 +181,7 @@ def render(page: Page) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["json_block"] = json_block
+    environment.filters["breakable"] = breakable
     environment.filters["drawing"] = Markup  # only ever given the SVG of a chart, whose texts are escaped
     scripts = {
         "library": _vega() if page.charts else "",
@@ -198,6 +199,11 @@ def render(page: Page) -> str:
         specifications={chart.anchor: chart.specification for chart in page.charts},
     )
     return text
+
+
+def breakable(name: str) -> Markup:
+    """A name as HTML that may be broken after an underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def json_block(content: Any) -> Markup:

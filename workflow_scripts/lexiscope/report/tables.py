@@ -176,6 +176,11 @@ class ScoreTable:
         return any(cell.interval for cell in self.cells)
 
     @property
+    def has_best(self) -> bool:
+        """Whether there was anything to compare."""
+        return any(cell.best for cell in self.cells)
+
+    @property
     def has_overlaps(self) -> bool:
         """Whether any cell is marked as not separated from the best."""
         return any(cell.overlaps for cell in self.cells)

@@ -158,3 +158,18 @@ def test_two_words_are_no_plot() -> None:
 def test_drawing_twice_gives_the_same() -> None:
     tables = score_tables(plausible_scores(SIX), KINDS)
     assert score_charts(tables)[:2] == score_charts(tables)[:2]
+
+
+def test_the_papers_values_can_be_left_out() -> None:
+    tables = score_tables(plausible_scores(SIX), KINDS)
+    for papers in (True, False):
+        charts = score_charts(tables, papers=papers)
+        values = [
+            datum["paper"]
+            for chart in charts
+            for data in chart.specification["datasets"].values()
+            for datum in data
+            if "paper" in datum and datum["space"] != "random"
+        ]
+        assert len(values) == 9 * 6
+        assert all((value is not None) == papers for value in values)

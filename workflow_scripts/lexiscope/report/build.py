@@ -11,7 +11,7 @@ from lexiscope.files import write_bytes, write_text
 from lexiscope.report import gather
 from lexiscope.report.charts import Chart, bias_chart, score_charts, standalone, training_chart
 from lexiscope.report.config import ReportConfig
-from lexiscope.report.page import Page, Training, render
+from lexiscope.report.page import Page, Training, is_miniature, render
 from lexiscope.report.tables import score_tables
 from lexiscope.report.task_order import SUMMARY_SPLIT
 from lexiscope.stage import stage_entry
@@ -114,6 +114,7 @@ def gather_page(
     for model, path in histories.items():
         history = gather.read_history(path)
         trainings.append(Training(model, history, training_chart(model, history)))
+    datasets = tuple(gather.read_dataset(path) for path in receipts.values())
     tables = score_tables([score for score in all_scores if score.split == SUMMARY_SPLIT], kinds)
     return Page(
         study=study,
@@ -121,12 +122,13 @@ def gather_page(
         scores=tuple(all_scores),
         kinds=kinds,
         tables=tuple(tables),
-        score_charts=tuple(score_charts(tables)),
+        # A chart invites comparison, and nothing of the miniature compares with the papers.
+        score_charts=tuple(score_charts(tables, papers=not is_miniature(datasets))),
         trainings=tuple(trainings),
         spaces=read,
         biases=tuple((bias, bias_chart(bias)) for bias in read.biases),
         corpora=tuple(gather.read_corpus(name, path) for name, path in corpora.items()),
-        datasets=tuple(gather.read_dataset(path) for path in receipts.values()),
+        datasets=datasets,
         timings=tuple(gather.read_timings(timings)),
         environment=tuple(gather.environment()),
     )

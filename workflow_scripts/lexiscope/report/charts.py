@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -70,15 +70,25 @@ def standalone(svg: str) -> str:
     return svg.replace('fill="none"', 'style="background:#ffffff" fill="none"', 1)
 
 
-def score_charts(tables: Iterable[ScoreTable]) -> list[Chart]:
-    """A dot-and-interval chart for every task; tasks of one metric share the scale."""
+def score_charts(tables: Iterable[ScoreTable], *, papers: bool = True) -> list[Chart]:
+    """A dot-and-interval chart for every task; tasks of one metric share the scale.
+
+    ``papers`` says whether the papers' values are drawn beside ours.
+    """
     charts = []
-    for table in tables:
+    for table in tables if papers else map(_without_papers, tables):
         for position, column in enumerate(table.columns):
             rows = [(row, row.cells[position]) for row in table.rows]
             if any(cell.value is not None for _, cell in rows):
                 charts.append(_score_chart(column, rows, _domain(table, column)))
     return charts
+
+
+def _without_papers(table: ScoreTable) -> ScoreTable:
+    rows = (
+        replace(row, cells=tuple(replace(cell, paper=None) for cell in row.cells)) for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))
 
 
 def _domain(table: ScoreTable, column: Column) -> list[float]:

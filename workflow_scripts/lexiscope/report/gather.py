@@ -283,7 +283,7 @@ def read_dataset(path: Path) -> Dataset:
 def read_timings(folder: Path) -> list[Timing]:
     """Snakemake's benchmark files in a folder, slowest first; that of an earlier report is left out."""
     paths = sorted(path for path in folder.glob("*.tsv") if path.stem != "build_report")
-    timings = [read_timing(path.stem.replace(".", " ", 1), path) for path in paths]
+    timings = [read_timing(path.stem.replace(".", " "), path) for path in paths]
     return sorted(timings, key=lambda timing: -timing.seconds)
 
 

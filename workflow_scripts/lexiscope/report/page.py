@@ -6,7 +6,7 @@ import base64
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -71,7 +71,7 @@ class Page:
     @property
     def is_miniature(self) -> bool:
         """Whether the data are those of the generated language."""
-        return any(dataset.source == "miniature" for dataset in self.datasets)
+        return is_miniature(self.datasets)
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -168,6 +168,11 @@ class Page:
         lists = [entries for entries in self.neighbour_lists(word) if entries]
         count = sum(neighbour in (entry.word for entry in entries) for entries in lists)
         return len(lists) >= 3 and 2 * count > len(lists)
+
+
+def is_miniature(datasets: Iterable[Dataset]) -> bool:
+    """Whether any of the data are those of the generated language."""
+    return any(dataset.source == "miniature" for dataset in datasets)
 
 
 def render(page: Page) -> str:

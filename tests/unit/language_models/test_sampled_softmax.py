@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lexiscope.language_models.softmax import SampledSoftmax, exact_total_loss, full_loss
+from lexiscope.language_models.softmax import SampledSoftmax, cross_entropy, exact_total_loss, full_loss
 
 CPU = torch.device("cpu")
 V, D = 60, 8
@@ -107,3 +107,39 @@ def test_exact_loss_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lexiscope.language_models.softmax.LOGITS_AT_ONCE", 7 * V)
     total = exact_total_loss(outputs, targets, weight, bias)
     assert total == pytest.approx(20 * full_loss(outputs, targets, weight, bias).item(), rel=1e-5)
+
+
+def test_cross_entropy_and_its_gradient_are_torch_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(7)
+    monkeypatch.setattr("lexiscope.language_models.softmax.CACHED_LOGITS", 3 * V)
+    scores, bias = torch.randn(20, V, requires_grad=True), torch.randn(V, requires_grad=True)
+    targets = torch.randint(0, V, (20,))
+    ours = cross_entropy(scores, bias, targets)
+    theirs = torch.nn.functional.cross_entropy(scores + bias, targets)
+    torch.testing.assert_close(ours, theirs)
+    for found, expected in zip(
+        torch.autograd.grad(2 * ours, (scores, bias)),
+        torch.autograd.grad(2 * theirs, (scores, bias)),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected, atol=1e-7, rtol=1e-4)
+
+
+def test_cross_entropy_gradient_by_finite_differences() -> None:
+    torch.manual_seed(8)
+    scores = torch.randn(4, 9, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(9, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([0, 8, 8, 3])
+    assert torch.autograd.gradcheck(lambda *x: cross_entropy(*x, targets), (scores, bias))
+
+
+def test_cross_entropy_of_bfloat16_scores() -> None:
+    torch.manual_seed(9)
+    scores = torch.randn(20, V).bfloat16().requires_grad_()
+    targets = torch.randint(0, V, (20,))
+    loss = cross_entropy(scores, torch.zeros(V), targets)
+    expected = torch.nn.functional.cross_entropy(scores.detach().float(), targets)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert scores.grad is not None
+    assert scores.grad.dtype == torch.bfloat16

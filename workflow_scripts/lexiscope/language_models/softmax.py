@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-LOGITS_AT_ONCE = 1 << 24
+LOGITS_AT_ONCE = 1 << 22
 CACHED_LOGITS = 1 << 18
 """So many float32 logits (1 MiB) stay in a core's cache."""
 

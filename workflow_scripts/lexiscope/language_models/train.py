@@ -194,6 +194,8 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the epochs are over or patience is at its end."""
+        n_parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        logger.info("%.3g million parameters, trained in %s", n_parameters / 1e6, self.precision)
         self._resume()
         state, config = self.state, self.config
         total = config.epochs * self.data.n_tokens("train")

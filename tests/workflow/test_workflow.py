@@ -1,0 +1,152 @@
+"""The workflow as a user runs it: whole, again, changed, and with mistakes."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import TINY, Project
+
+EVALUATIONS_OF_ONE_SPACE = 2
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    """The tiny study with some keys changed; ``a__b=1`` changes b in section a."""
+    study = copy.deepcopy(TINY)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        section = study
+        for key in parents:
+            section = section[key]
+        section[last] = value
+    return study
+
+
+def test_a_whole_study(finished: Project) -> None:
+    scores = pq.read_table(finished.folder / "reports/tiny/scores.parquet").to_pandas()
+    assert set(scores.space) == set(TINY["spaces"])
+    assert (scores.status == "ok").all()
+    assert {"men", "simlex999", "brainbench_fmri", "brainbench_meg"} <= set(scores.dataset)
+    assert ((scores.n_used > 0) & (scores.n_used <= scores.n_total)).all()
+    assert (scores.ci_low <= scores.value).all()
+    report = (finished.folder / "reports/tiny/report.html").read_text()
+    assert "word2vec" in report
+    assert len(report) < 5_000_000
+    assert not (finished.folder / "results/tiny/checkpoints/language_models/jlm").exists()
+
+
+def test_training_beats_chance(finished: Project) -> None:
+    scores = pq.read_table(finished.folder / "reports/tiny/scores.parquet").to_pandas()
+    men = scores[scores.dataset == "men"].set_index("space").value
+    assert men["word2vec"] > men["random"] + 0.1
+    assert abs(men["random"]) < 0.4
+
+
+def test_a_second_run_has_nothing_to_do(finished: Project) -> None:
+    assert "Nothing to be done" in finished.succeed()
+
+
+def test_a_new_penalty_leaves_the_language_model_alone(clone: Project) -> None:
+    clone.write(tiny(spaces__am__l2=0.01))
+    assert clone.planned() == {
+        "maximise_activation": 1,
+        "evaluate_space": EVALUATIONS_OF_ONE_SPACE,
+        "merge_scores": 1,
+        "build_report": 1,
+        "all": 1,
+    }
+
+
+def test_a_new_space_trains_only_itself(clone: Project) -> None:
+    study = tiny()
+    study["spaces"]["cbow"] = {"kind": "word2vec", "corpus": "news", "vector_size": 16, "sg": False}
+    clone.write(study)
+    planned = clone.planned()
+    assert planned["train_word2vec"] == 1
+    assert "train_language_model" not in planned
+    assert planned["evaluate_space"] == EVALUATIONS_OF_ONE_SPACE
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "stage"),
+    [
+        ("evaluation/brainbench.py", "import", "X = 1\nimport", {"evaluate_space": 14}),
+        ("embeddings/word2vec.py", "import", "X = 1\nimport", {"train_word2vec": 1, "evaluate_space": 2}),
+        ("report/charts.py", "import", "X = 1\nimport", {}),
+    ],
+)
+def test_editing_a_stage_reruns_it_and_what_follows(
+    clone: Project, module: str, old: str, new: str, stage: dict[str, int]
+) -> None:
+    path = clone.folder / "workflow_scripts" / "lexiscope" / module
+    head, found, tail = path.read_text().partition(f"\n{old}")
+    assert found
+    path.write_text(f"{head}\n{new}{tail}")
+    always = {"build_report": 1, "all": 1}
+    if "evaluate_space" in stage:
+        always["merge_scores"] = 1
+    assert clone.planned() == stage | always
+
+
+def test_a_comment_reruns_nothing(clone: Project) -> None:
+    path = clone.folder / "workflow_scripts" / "lexiscope" / "files.py"
+    path.write_text(path.read_text() + "\n# A remark.\n")
+    assert "Nothing to be done" in clone.succeed("-n")
+
+
+def test_vectors_of_ones_own_need_no_training(clone: Project) -> None:
+    words = (clone.folder / "results/tiny/lexicon.tsv").read_text().split("\n")
+    rng = np.random.default_rng(0)
+    lines = [f"{line.split()[0]} {' '.join(f'{x:.4f}' for x in rng.normal(size=8))}" for line in words if line]
+    (clone.folder / "my.vec").write_text(f"{len(lines)} 8\n" + "\n".join(lines) + "\n")
+    study = {
+        "study": "mine",
+        "data": TINY["data"],
+        "spaces": {"mine": {"kind": "file", "path": "my.vec"}},
+        "tasks": ["men"],
+        "export": ["glove", "word2vec_binary"],
+    }
+    clone.write(study, "mine.yaml")
+    planned = clone.planned(study="mine.yaml")
+    assert not [rule for rule in planned if rule.startswith("train")]
+    clone.succeed(study="mine.yaml")
+    scores = pq.read_table(clone.folder / "reports/mine/scores.parquet").to_pylist()
+    assert [row["dataset"] for row in scores] == ["men"]
+    assert (clone.folder / "results/mine/exports/mine.txt").exists()
+    assert (clone.folder / "results/mine/exports/mine.bin").exists()
+
+
+def test_spaces_without_tasks(clone: Project) -> None:
+    study = tiny(tasks=[])
+    study["spaces"] = {"random": TINY["spaces"]["random"], "glove": TINY["spaces"]["glove"]}
+    study["study"] = "bare"
+    clone.write(study)
+    clone.succeed()
+    assert (clone.folder / "results/bare/spaces/glove.safetensors").exists()
+    assert pq.read_table(clone.folder / "reports/bare/scores.parquet").num_rows == 0
+    assert (clone.folder / "reports/bare/report.html").exists()
+
+
+def test_a_mistake_is_told_before_any_job(clone: Project) -> None:
+    clone.write(tiny(spaces__am__of="outptu", taks=["men"]))
+    done = clone.run()
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "spaces.am.of: no lm_output space is called 'outptu'" in output or "taks: unknown key" in output
+    assert "Traceback" not in output
+
+
+def test_a_duplicate_key_is_told_with_its_line(clone: Project) -> None:
+    path = clone.write(tiny())
+    path.write_text(path.read_text() + "study: again\n")
+    done = clone.run("-n")
+    assert done.returncode != 0
+    assert "the key study is given twice" in done.stdout + done.stderr
+
+
+def test_the_command_line_overrides(finished: Project) -> None:
+    assert "train_language_model" in finished.planned("--config", "seed=5")

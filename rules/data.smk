@@ -15,7 +15,7 @@ rule generate_miniature:
         mem_mb=megabytes(2000),
         runtime=minutes(100),
     params:
-        root=str(PLAN.data_root),
+        root=lambda wildcards, output: str(Path(output.marker).parent),
         seed=STUDY.seed,
         config=settings_of(STUDY.data.miniature),
         code=digest("generate_miniature"),
@@ -45,7 +45,7 @@ rule prepare_dataset:
         runtime=minutes(1000),
     params:
         source=STUDY.data.source,
-        root=str(PLAN.data_root),
+        root=lambda wildcards: str(PLAN.data_root),
         code=digest("prepare_dataset"),
     script:
         "../workflow_scripts/prepare_dataset.py"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexiscope.data.receipt import Receipt, ReceiptFile
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.evaluation.brainbench import evaluate

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cosine
+from scipy.stats import spearmanr
+
 from lexiscope.data.receipt import Receipt, ReceiptFile
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.tasks import TASKS
 from lexiscope.evaluation.word_similarity import evaluate
-from scipy.spatial.distance import cosine
-from scipy.stats import spearmanr
 
 FILES = {
     "ws353_similarity": "EN-WS-353-SIM.txt",

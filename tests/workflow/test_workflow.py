@@ -99,9 +99,11 @@ def test_a_comment_reruns_nothing(clone: Project) -> None:
 
 
 def test_vectors_of_ones_own_need_no_training(clone: Project) -> None:
-    words = (clone.folder / "results/tiny/lexicon.tsv").read_text().split("\n")
-    rng = np.random.default_rng(0)
-    lines = [f"{line.split()[0]} {' '.join(f'{x:.4f}' for x in rng.normal(size=8))}" for line in words if line]
+    words = [
+        line.split()[0] for line in (clone.folder / "results/tiny/lexicon.tsv").read_text().splitlines()
+    ]
+    vectors = np.random.default_rng(0).normal(size=(len(words), 8))
+    lines = [f"{word} {' '.join(map(str, vector))}" for word, vector in zip(words, vectors, strict=True)]
     (clone.folder / "my.vec").write_text(f"{len(lines)} 8\n" + "\n".join(lines) + "\n")
     study = {
         "study": "mine",

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from lexiscope.activation_maximisation import as_coded, maximise, paper, softmax
 from lexiscope.activation_maximisation.config import ActivationMaximisationConfig
 from lexiscope.activation_maximisation.maximise import maximise_activation

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from lexiscope.config.load import load_study, validate
 from lexiscope.config.study import Study
 from lexiscope.errors import LexiscopeError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from lexiscope.config.positions import Position, deep_merge, read_yaml
 from lexiscope.errors import LexiscopeError
 

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.corpus import Document, Files, Writer
 from lexiscope.data.miniature.language import Language, build_language

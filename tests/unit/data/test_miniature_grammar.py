@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.corpus import running_text
 from lexiscope.data.miniature.grammar import (

@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
+
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.inventory import NOUN_FIELDS, TOPICS, VERB_FIELDS
 from lexiscope.data.miniature.language import Language, build_language, stream
 from lexiscope.data.miniature.preferences import Preferences, build_preferences
 from lexiscope.data.miniature.spelling import PLURAL
-from pydantic import ValidationError
 
 CONFIG = MiniatureConfig()
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lexiscope.data.miniature.config import MiniatureConfig
-from lexiscope.data.miniature.write import generate_miniature
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.linalg import svds
 from scipy.stats import spearmanr
+
+from lexiscope.data.miniature.config import MiniatureConfig
+from lexiscope.data.miniature.write import generate_miniature
 
 WINDOW, DIM, LEAST = 5, 100, 3
 CONFIG = MiniatureConfig(

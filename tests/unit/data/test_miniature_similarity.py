@@ -6,6 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
+
 from lexiscope.data.miniature.brain import FMRI_SUBJECTS, MEG_SUBJECTS, brain_words, make_brain_matrices
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.corpus import Files
@@ -14,7 +16,6 @@ from lexiscope.data.miniature.language import Language, build_language
 from lexiscope.data.miniature.similarity import MIN_COUNT, make_word_similarity
 from lexiscope.data.miniature.write import count_words, make_corpora
 from lexiscope.errors import LexiscopeError
-from scipy.stats import spearmanr
 
 CONFIG = MiniatureConfig(
     nouns_per_subfield=8,

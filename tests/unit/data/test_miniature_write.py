@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
+
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.language import build_language
 from lexiscope.data.miniature.write import generate_miniature
-from pydantic import ValidationError
 
 SMALL = MiniatureConfig(
     nouns_per_subfield=5,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexiscope.data.receipt import Receipt, ReceiptFile
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.files import sha256_file

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from lexiscope.evaluation import bootstrap
 from lexiscope.evaluation.bootstrap import percentile_interval, resample_counts
 from lexiscope.evaluation.config import ProtocolConfig

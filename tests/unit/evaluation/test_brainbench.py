@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.brainbench import (

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from lexiscope.data.receipt import write_receipt
 from lexiscope.embeddings.space import EmbeddingSpace, save_space
 from lexiscope.errors import LexiscopeError

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.evaluation.vectors import MISSING, find_rows, look_up
 

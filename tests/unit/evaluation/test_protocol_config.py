@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from lexiscope.evaluation.config import ProtocolConfig
 from pydantic import ValidationError
+
+from lexiscope.evaluation.config import ProtocolConfig
 
 
 def test_defaults_are_those_of_the_paper():

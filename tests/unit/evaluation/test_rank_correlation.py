@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lexiscope.evaluation.rank_correlation import RankedValues, spearman
 from scipy.stats import rankdata, spearmanr
+
+from lexiscope.evaluation.rank_correlation import RankedValues, spearman
 
 # Few distinct values, so that most examples have ties.
 SMALL = st.integers(-3, 3).map(float)

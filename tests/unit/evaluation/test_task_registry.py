@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.evaluate import EVALUATORS
 from lexiscope.evaluation.tasks import MEASURES, TASKS, resolve_tasks

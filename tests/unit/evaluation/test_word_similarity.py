@@ -5,12 +5,13 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
+
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.tasks import TASKS
 from lexiscope.evaluation.word_similarity import WordPair, cosines, evaluate, read_pairs
-from scipy.stats import spearmanr
 
 MEN = TASKS["word_similarity"].dataset("men")
 

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 import pyarrow.parquet as pq
+
 from lexiscope.evaluation.tasks import MEASURES
 
 

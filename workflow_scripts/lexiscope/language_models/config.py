@@ -94,7 +94,7 @@ class CharCNNLSTMConfig(Section):
     )
     n_highway: NonNegativeInt = 1
     embedding_dim: PositiveInt = 256
-    hidden_size: PositiveInt = 1024
+    hidden_size: PositiveInt = 512
     num_layers: PositiveInt = 1
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
@@ -104,7 +104,7 @@ class CharCNNLSTMConfig(Section):
     unroll: PositiveInt = 32
     epochs: PositiveInt = 5
     optimizer: Literal["adam", "adagrad"] = "adam"
-    learning_rate: PositiveFloat = 2e-3
+    learning_rate: PositiveFloat = 4e-3
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: NonNegativeInt = 100
     clip_norm: PositiveFloat = 1.0

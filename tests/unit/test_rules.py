@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 
+DIRECTIVES = ("output:", "log:", "benchmark:", "resources:", "mem_mb=", "runtime=", "conda:", "code=")
+
+
 def rules(repository: Path) -> dict[str, str]:
     found = {}
     for path in sorted((repository / "rules").glob("*.smk")):

@@ -15,6 +15,12 @@ from .conftest import TINY, Project, copy_of_the_project
 pytestmark = pytest.mark.slurm
 
 
+def a_cluster_answers() -> bool:
+    if shutil.which("sinfo") is None:
+        return False
+    return subprocess.run(["sinfo"], capture_output=True, check=False).returncode == 0
+
+
 def test_the_study_runs_on_slurm(repository: Path, tmp_path: Path, finished: Project) -> None:
     if (
         shutil.which("sinfo") is None

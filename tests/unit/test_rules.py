@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-
 DIRECTIVES = ("output:", "log:", "benchmark:", "resources:", "mem_mb=", "runtime=", "conda:", "code=")
 
 

@@ -33,7 +33,7 @@ class MiniatureConfig(Section):
 
     lm1b_tokens: int = Field(500_000, ge=1_000, description="training and held-out tokens together")
     lm1b_shards: int = Field(4, ge=1, le=100)
-    lm1b_heldout_shards: int = Field(2, ge=1, le=50)
+    lm1b_heldout_shards: int = Field(2, ge=2, le=50)
     lm1b_heldout_share: float = Field(0.05, gt=0, lt=0.5)
     ptb_tokens: int = Field(
         66_000, ge=1_000, description="before the punctuation is left out, as it is in this corpus"

@@ -23,10 +23,11 @@ try:
     STUDY = load_study(
         [Path(workflow.basedir) / "config.yaml", *settings.configfiles], settings.config
     )
+    PLAN = Plan(STUDY)
+    PLAN.check_inputs()
 except LexiscopeError as error:
     raise WorkflowError(str(error)) from None
 
-PLAN = Plan(STUDY)
 RESULTS = f"results/{STUDY.study}"
 REPORTS = f"reports/{STUDY.study}"
 LOGS = f"logs/{STUDY.study}"

@@ -5,6 +5,7 @@ The rules ask these questions to draw the graph of jobs. Only what a space or th
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from lexiscope.config.study import Study
 from lexiscope.data.prepare import dataset_inputs
+from lexiscope.embeddings.config import FileConfig
+from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.tasks import resolve_tasks
 from lexiscope.files import digest_json
 
@@ -92,6 +95,26 @@ class Plan:
             return []
         return [str(path) for path in dataset_inputs(dataset, self.data_root)]
 
+    def check_inputs(self) -> None:
+        """Look whether everything is there that the study reads and does not make.
+
+        Raises
+        ------
+        LexiscopeError
+            If a vector file, a text file or a file of a mirror is missing.
+        """
+        for name, space in self.study.spaces.items():
+            if isinstance(space, FileConfig) and not Path(space.path).is_file():
+                raise LexiscopeError(
+                    f"there is no file {space.path!r}",
+                    where=f"spaces.{name}.path",
+                    remedy=_neighbours(Path(space.path)),
+                )
+        for corpus in self.corpora:
+            self.study.corpora[corpus].text_paths()
+        for dataset in self.datasets:
+            self.dataset_inputs(dataset)
+
     # Identity -------------------------------------------------------------------------------------
 
     def space_seed(self, space: str) -> int:
@@ -137,3 +160,12 @@ class Plan:
         """Digest of all settings that the scores of a space depend on."""
         protocol = self.study.protocol.model_dump(mode="json")
         return digest_json([self.space_recipe(space), protocol, self.study.data.source])
+
+
+def _neighbours(path: Path) -> str:
+    """What a missing file may have been meant to be; paths count from the folder Snakemake runs in."""
+    if not path.parent.is_dir():
+        return f"there is no folder {str(path.parent)!r} either; paths are relative to {Path.cwd()}"
+    files = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    near = difflib.get_close_matches(path.name, files, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"paths are relative to {Path.cwd()}"

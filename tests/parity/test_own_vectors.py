@@ -1,4 +1,4 @@
-"""A study of one vector file, run by the workflow, against scipy and a plain BrainBench, on the real sets."""
+"""A study of one vector file through the workflow, against scipy and a plain BrainBench, on real sets."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@touch $@
 
 demo: env  ## run the default study and show what it found
-	PATH=$(CURDIR)/$(BIN):$$PATH snakemake --cores $(CORES)
+	PATH=$(CURDIR)/$(BIN):$$PATH snakemake --cores $(CORES) --quiet rules
 	@$(BIN)/python -m lexiscope.report.headline reports/miniature
 
 test: env  ## run the test suite

@@ -31,7 +31,12 @@ def test_the_study_runs_on_slurm(repository: Path, tmp_path: Path, finished: Pro
     profile = project.folder / "profiles" / "slurm" / "config.yaml"
     settings = yaml.safe_load(profile.read_text())
     # The environment of the test stands in for conda's, and jobs fit on one small node.
-    settings |= {"use-conda": False, "jobs": 4, "latency-wait": 20, "seconds-between-status-checks": 2}
+    settings |= {
+        "use-conda": False,
+        "jobs": 4,
+        "latency-wait": 20,
+        "slurm-init-seconds-before-status-checks": 2,
+    }
     settings["set-threads"] = dict.fromkeys(settings["set-threads"], 1)
     profile.write_text(yaml.safe_dump(settings))
     project.write(TINY)

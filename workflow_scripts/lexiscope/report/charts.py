@@ -230,9 +230,13 @@ def training_chart(model: str, history: History) -> Chart | None:
     chart = alt.layer(
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=34, opacity=1).encode(tooltip=tooltip),
-        alt.Chart(alt.InlineData(values=ends))
-        .mark_text(align="left", dx=9, fontSize=12)
-        .encode(x=x, y=y, color=colour, text="split:N"),
+        # The curves often end at the same height: one label goes above, the other below.
+        *(
+            alt.Chart(alt.InlineData(values=[end]))
+            .mark_text(align="left", dx=9, dy=dy, fontSize=12)
+            .encode(x=x, y=y, color=colour, text="split:N")
+            for end, dy in zip(sorted(ends, key=_height, reverse=True), (-7, 7), strict=False)
+        ),
     ).properties(height=230)
     told = " and ".join(
         f"{formats.number(float(str(end['perplexity'])), 1)} on the {end['split']} text" for end in ends
@@ -244,6 +248,10 @@ def training_chart(model: str, history: History) -> Chart | None:
         width=WIDE,
         description=f"Perplexity of {model} over {n_epochs} epochs; it ends at {told}.",
     )
+
+
+def _height(datum: dict[str, float | str]) -> float:
+    return float(datum["perplexity"])
 
 
 def _times(epochs: Sequence[int]) -> list[float]:

@@ -9,7 +9,7 @@ PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint format schema lock clean \
-	test-slow test-mirror test-browser test-slurm test-conda test-network test-gpu
+	test-mirror test-browser test-slurm test-conda test-network test-gpu
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,9 +29,9 @@ demo: env  ## run the default study and show what it found
 	@$(BIN)/python -m lexiscope.report.headline reports/miniature
 
 test: env  ## run the test suite
-	$(BIN)/python -m pytest -n $(CORES) -m "not (slow or mirror or slurm or conda or gpu or network or browser)"
+	$(BIN)/python -m pytest -n $(CORES) -m "not (mirror or slurm or conda or gpu or network or browser)"
 
-test-slow test-mirror test-browser test-slurm test-conda test-network test-gpu: env  ## one family of special tests
+test-mirror test-browser test-slurm test-conda test-network test-gpu: env  ## one family of special tests
 	$(BIN)/python -m pytest -m $(@:test-%=%)
 
 lint: env  ## ruff, mypy, snakefmt, snakemake --lint

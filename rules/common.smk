@@ -67,22 +67,42 @@ def corpus_folder(corpus):
     return f"{RESULTS}/corpora/{corpus}"
 
 
-def minutes(size_per_minute):
-    """Run time that grows with the input and doubles with each attempt."""
+def input_mb(paths):
+    """Size of a job's inputs. Snakemake's own input.size_mb takes a folder for its entry alone."""
+    files = [
+        file
+        for path in map(Path, paths)
+        for file in (path.iterdir() if path.is_dir() else [path])
+    ]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def minutes(mb_per_minute, size=None):
+    """Run time that grows with the input (or with ``size`` of the wildcards) and doubles with each attempt."""
 
     def runtime(wildcards, input, attempt):
-        return int((10 + input.size_mb / size_per_minute) * 2 ** (attempt - 1))
+        mb = input_mb(input) if size is None else size(wildcards)
+        return int((10 + mb / mb_per_minute) * 2 ** (attempt - 1))
 
     return runtime
 
 
-def megabytes(base, per_input_mb=4):
-    """Memory that grows with the input and doubles with each attempt."""
+def megabytes(base, per_input_mb=4, size=None):
+    """Memory that grows with the input (or with ``size`` of the wildcards) and doubles with each attempt."""
 
     def mem_mb(wildcards, input, attempt):
-        return int((base + per_input_mb * input.size_mb) * 2 ** (attempt - 1))
+        mb = input_mb(input) if size is None else size(wildcards)
+        return int((base + per_input_mb * mb) * 2 ** (attempt - 1))
 
     return mem_mb
+
+
+def dataset_mb(wildcards):
+    return PLAN.dataset_mb(wildcards.dataset)
+
+
+def corpus_mb(wildcards):
+    return PLAN.corpus_mb(wildcards.corpus)
 
 
 def all_targets():

@@ -18,8 +18,8 @@ rule encode_corpus:
         "../envs/core.yaml"
     threads: 2
     resources:
-        mem_mb=megabytes(2000, per_input_mb=1),
-        runtime=minutes(50),
+        mem_mb=megabytes(2000, per_input_mb=1, size=corpus_mb),
+        runtime=minutes(20, size=corpus_mb),
     params:
         config=lambda wildcards: settings_of(STUDY.corpora[wildcards.corpus]),
         seed=STUDY.seed,

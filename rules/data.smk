@@ -42,7 +42,7 @@ rule prepare_dataset:
         "../envs/core.yaml"
     resources:
         mem_mb=megabytes(1000, per_input_mb=0),
-        runtime=minutes(1000),
+        runtime=minutes(20, size=dataset_mb),
     params:
         source=STUDY.data.source,
         root=lambda wildcards: str(PLAN.data_root),

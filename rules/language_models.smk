@@ -18,8 +18,8 @@ rule train_language_model:
         "../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=megabytes(6000, per_input_mb=20),
-        runtime=minutes(0.1),
+        mem_mb=megabytes(6000, per_input_mb=10),
+        runtime=minutes(0.2),
         gpu=GPUS,
     params:
         config=lambda wildcards: settings_of(STUDY.language_models[wildcards.model]),

@@ -93,3 +93,11 @@ def test_text_that_no_file_matches_is_told(tmp_path: Path) -> None:
     study["language_models"] = {"jlm": STUDY["language_models"]["jlm"]}
     with pytest.raises(LexiscopeError, match="no text file matches"):
         Plan(validate(study)).check_inputs()
+
+
+def test_sizes_of_datasets_and_corpora(tmp_path: Path) -> None:
+    assert 1700 < plan().dataset_mb("lm1b") < 2000  # the archive
+    assert 5 < plan().corpus_mb("ptb") < 7
+    (tmp_path / "a.txt").write_bytes(bytes(3_000_000))
+    corpora = {**STUDY["corpora"], "news": {"sources": ["ptb", {"text": str(tmp_path / "*.txt")}]}}
+    assert plan(corpora=corpora).corpus_mb("news") == pytest.approx(plan().corpus_mb("ptb") + 3)

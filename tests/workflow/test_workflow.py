@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import numpy as np
@@ -152,3 +153,13 @@ def test_a_duplicate_key_is_told_with_its_line(clone: Project) -> None:
 
 def test_the_command_line_overrides(finished: Project) -> None:
     assert "train_language_model" in finished.planned("--config", "seed=5")
+
+
+def test_jobs_ask_for_more_when_their_input_is_larger(clone: Project) -> None:
+    (clone.folder / "results/tiny/corpora/news/ballast.npy").write_bytes(bytes(100_000_000))
+    clone.write(tiny(spaces__glove__epochs=5))
+    output = clone.succeed("-n", "--rerun-triggers", "params")
+    asked = re.search(r"rule train_glove:.*?runtime=(\d+), mem_mb=(\d+)", output, re.S)
+    assert asked is not None
+    assert int(asked[1]) > 200  # minutes
+    assert int(asked[2]) > 4300  # megabytes

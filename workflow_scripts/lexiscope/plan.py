@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lexiscope.config.study import Study
+from lexiscope.data.catalogue import load_catalogue
 from lexiscope.data.prepare import dataset_inputs
 from lexiscope.embeddings.config import FileConfig
 from lexiscope.errors import LexiscopeError
@@ -94,6 +95,17 @@ class Plan:
         if self.study.data.source != "mirror":
             return []
         return [str(path) for path in dataset_inputs(dataset, self.data_root)]
+
+    def dataset_mb(self, dataset: str) -> float:
+        """What is fetched or read to prepare a dataset, in megabytes, as far as the catalogue knows."""
+        entry = load_catalogue()[dataset]
+        return sum(part.bytes or 0 for part in (*entry.files, *entry.archives.values())) / 1e6
+
+    def corpus_mb(self, corpus: str) -> float:
+        """Size of the text that a corpus is made of, in megabytes."""
+        config = self.study.corpora[corpus]
+        texts = sum(path.stat().st_size for path in config.text_paths()) / 1e6
+        return texts + sum(map(self.dataset_mb, config.datasets))
 
     def check_inputs(self) -> None:
         """Look whether everything is there that the study reads and does not make.

@@ -11,6 +11,7 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.language_models.char_cnn_lstm import CharCNNLSTM
 from lexiscope.language_models.softmax import exact_total_loss
 from lexiscope.language_models.streams import NO_TARGET, Streams, Tokens
+from lexiscope.progress import Progress
 
 
 @torch.no_grad()
@@ -44,12 +45,14 @@ def perplexity(model: CharCNNLSTM, tokens: Tokens, precision: torch.dtype = torc
     total = 0.0
     with autocast(device, precision):
         table = model.input_table()  # (V, d)
-    for number in range(len(streams)):
-        inputs, targets = (ids.to(device) for ids in streams.window(number))
-        with autocast(device, precision):
-            outputs, state = model(inputs, state, table)  # (t, b, d)
-        present = targets != NO_TARGET  # (t, b)
-        total += exact_total_loss(outputs[present], targets[present], weight, bias)
+    with Progress("perplexity", total=len(tokens), unit="tokens") as progress:
+        for number in range(len(streams)):
+            inputs, targets = (ids.to(device) for ids in streams.window(number))
+            with autocast(device, precision):
+                outputs, state = model(inputs, state, table)  # (t, b, d)
+            present = targets != NO_TARGET  # (t, b)
+            total += exact_total_loss(outputs[present], targets[present], weight, bias)
+            progress.advance(int(present.sum()))
     model.train(was_training)
     mean = total / len(tokens)
     if not mean < math.log(sys.float_info.max):

@@ -280,9 +280,12 @@ class Trainer:
 
     def _note(self) -> str:
         state = self.state
-        best = f", best valid perplexity {state.best_perplexity:.1f}" if state.best_perplexity else ""
-        loss = f"loss {state.loss_since / state.tokens_since:.3f}" if state.tokens_since else ""
-        return f"epoch {state.epoch + 1}, {loss}{best}"
+        parts = [f"epoch {min(state.epoch + 1, self.config.epochs)}"]
+        if state.tokens_since:
+            parts.append(f"loss {state.loss_since / state.tokens_since:.3f}")
+        if state.best_perplexity:
+            parts.append(f"best valid perplexity {state.best_perplexity:.1f}")
+        return ", ".join(parts)
 
     # Validation --------------------------------------------------------------------------------------
 

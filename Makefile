@@ -8,11 +8,10 @@ BIN := $(VENV)/bin
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format schema lock clean \
-	test-mirror test-browser test-slurm test-conda test-network test-gpu
+.PHONY: help env demo test lint format schema lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(VENV)/installed  ## make the environment in .venv (every package pinned)
 
@@ -31,8 +30,8 @@ demo: env  ## run the default study and show what it found
 test: env  ## run the test suite
 	$(BIN)/python -m pytest -n $(CORES) -m "not (mirror or slurm or conda or gpu or network or browser)"
 
-test-mirror test-browser test-slurm test-conda test-network test-gpu: env  ## one family of special tests
-	$(BIN)/python -m pytest -m $(@:test-%=%)
+test-%: env  ## special tests: test-mirror, -browser, -slurm, -conda, -network, -gpu
+	$(BIN)/python -m pytest -m $*
 
 lint: env  ## ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

@@ -89,6 +89,7 @@ def test_spaces_without_tasks() -> None:
         ("export", ["word3vec"], ["export.0", "did you mean 'word2vec'"]),
         ("study", "../up", ["study", "pattern"]),
         ("seed", -1, ["seed"]),
+        ("spaces", {"r": {"kind": "random"}}, ["spaces.r", "lexicon.corpus"]),
     ],
 )
 def test_every_mistake_names_its_key_and_a_remedy(path: str, value: Any, words: list[str]) -> None:

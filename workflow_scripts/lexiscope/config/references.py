@@ -35,11 +35,19 @@ def dangling_references(study: Study) -> Iterator[Finding]:
             yield from _unknown((*path, "model"), "language model", model_name, study.language_models)
         if space.kind == "activation_maximisation":
             yield from _output_layer(study, (*path, "of"), space.of)
+        if space.kind == "random" and not _has_lexicon(study):
+            yield path, "random vectors need the words of a lexicon", "name a corpus in lexicon.corpus"
     for number, task in enumerate(study.tasks):
         try:
             resolve_tasks([task])
         except LexiscopeError as error:
             yield ("tasks", number), error.problem, error.remedy
+
+
+def _has_lexicon(study: Study) -> bool:
+    spaces = study.spaces.values()
+    trained = any(hasattr(space, "corpus") or hasattr(space, "model") for space in spaces)
+    return trained or study.lexicon.corpus is not None
 
 
 def _corpus(study: Study, path: KeyPath, name: str) -> Iterator[Finding]:

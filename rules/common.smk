@@ -1,6 +1,5 @@
 # Common: the validated study, where its products lie, and what every rule asks for. No rules here.
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,9 +13,6 @@ from lexiscope.digests import code_digest
 from lexiscope.embeddings.config import EXPORT_EXTENSIONS
 from lexiscope.errors import LexiscopeError
 from lexiscope.plan import Plan
-
-# Threads of a numerical job that wait for one another by spinning starve whatever shares their cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 try:
     settings = workflow.config_settings

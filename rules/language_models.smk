@@ -16,7 +16,7 @@ rule train_language_model:
         f"{TIMINGS}/train_language_model.{{model}}.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 2
+    threads: lambda wildcards: STUDY.language_models[wildcards.model].threads
     resources:
         mem_mb=megabytes(6000, per_input_mb=10),
         runtime=minutes(0.2),

@@ -47,6 +47,7 @@ TINY: dict[str, Any] = {
             "unroll": 16,
             "epochs": 2,
             "checkpoint_minutes": 0.02,
+            "threads": 1,
         }
     },
     "lexicon": {"size": 1200},

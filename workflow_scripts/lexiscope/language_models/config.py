@@ -81,6 +81,9 @@ class CharCNNLSTMConfig(Section):
         Of the matrix products in training; ``auto`` is bfloat16 where the processor has it.
     checkpoint_minutes
         Time between checkpoints. An epoch always ends with one.
+    threads
+        CPU threads, as far as there are cores. The last digits of a result depend on their number. A small
+        model is as fast with one.
     """
 
     kind: Literal["char_cnn_lstm"]
@@ -113,6 +116,7 @@ class CharCNNLSTMConfig(Section):
     patience: PositiveInt = 3
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_minutes: float = Field(default=5.0, ge=0)
+    threads: PositiveInt = 2
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> CharCNNLSTMConfig:

@@ -28,11 +28,6 @@ CONFIG = {
 }
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> two_topics.Made:
-    return two_topics.make(tmp_path_factory.mktemp("two_topics"))
-
-
 def train(made: two_topics.Made, output: Path, *, seed: int = 1, **changes: object) -> Path:
     train_fasttext(
         corpus=made.corpus,

@@ -27,11 +27,6 @@ CONFIG = {"kind": "glove", "corpus": "news", "vector_size": 24, "epochs": 15, "x
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> two_topics.Made:
-    return two_topics.make(tmp_path_factory.mktemp("two_topics"))
-
-
-@pytest.fixture(scope="module")
 def counts(tmp_path_factory: pytest.TempPathFactory) -> Cooccurrences:
     """Counts of 90 words in 7 blocks a side."""
     ids = np.random.default_rng(4).zipf(1.3, 20_000).clip(0, 91).astype(np.uint16)

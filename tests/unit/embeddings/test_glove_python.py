@@ -56,11 +56,6 @@ calls = {}
 """
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> two_topics.Made:
-    return two_topics.make(tmp_path_factory.mktemp("two_topics"))
-
-
 @pytest.fixture
 def vectors(made: two_topics.Made, tmp_path: Path) -> Path:
     """What the program writes when it is run as a rule runs it."""

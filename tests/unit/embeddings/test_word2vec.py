@@ -22,11 +22,6 @@ from lexiscope.errors import LexiscopeError
 CONFIG = {"kind": "word2vec", "corpus": "news", "vector_size": 24, "epochs": 20}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> two_topics.Made:
-    return two_topics.make(tmp_path_factory.mktemp("two_topics"))
-
-
 def train(
     made: two_topics.Made, output: Path, *, seed: int = 1, threads: int = 1, **changes: object
 ) -> Path:

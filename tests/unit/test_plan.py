@@ -96,8 +96,14 @@ def test_text_that_no_file_matches_is_told(tmp_path: Path) -> None:
 
 
 def test_sizes_of_datasets_and_corpora(tmp_path: Path) -> None:
-    assert 1700 < plan().dataset_mb("lm1b") < 2000  # the archive
-    assert 5 < plan().corpus_mb("ptb") < 7
+    download = {"source": "download"}
+    assert 1700 < plan(data=download).dataset_mb("lm1b") < 2000  # the archive
+    assert 5 < plan(data=download).corpus_mb("ptb") < 7
+    assert plan().dataset_mb("lm1b") < 1  # the miniature's is small, whatever the real one is
     (tmp_path / "a.txt").write_bytes(bytes(3_000_000))
     corpora = {**STUDY["corpora"], "news": {"sources": ["ptb", {"text": str(tmp_path / "*.txt")}]}}
-    assert plan(corpora=corpora).corpus_mb("news") == pytest.approx(plan().corpus_mb("ptb") + 3)
+    with_text = plan(data=download, corpora=corpora).corpus_mb("news")
+    assert with_text == pytest.approx(plan(data=download).corpus_mb("ptb") + 3)
+    (tmp_path / "word-sim").mkdir()
+    (tmp_path / "word-sim" / "EN-MEN-TR-3k.txt").write_bytes(bytes(2_000_000))
+    assert plan(data={"source": "mirror", "root": str(tmp_path)}).dataset_mb("men") == pytest.approx(2)

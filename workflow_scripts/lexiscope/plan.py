@@ -97,7 +97,11 @@ class Plan:
         return [str(path) for path in dataset_inputs(dataset, self.data_root)]
 
     def dataset_mb(self, dataset: str) -> float:
-        """What is fetched or read to prepare a dataset, in megabytes, as far as the catalogue knows."""
+        """What is fetched or read to prepare a dataset, in megabytes; as good as nothing for the miniature."""
+        if self.study.data.source == "miniature":
+            return 0.0
+        if self.study.data.source == "mirror":
+            return sum(Path(path).stat().st_size for path in self.dataset_inputs(dataset)) / 1e6
         entry = load_catalogue()[dataset]
         return sum(part.bytes or 0 for part in (*entry.files, *entry.archives.values())) / 1e6
 

@@ -97,7 +97,7 @@ class Plan:
         return [str(path) for path in dataset_inputs(dataset, self.data_root)]
 
     def dataset_mb(self, dataset: str) -> float:
-        """What is fetched or read to prepare a dataset, in megabytes; as good as nothing for the miniature."""
+        """What is fetched or read to prepare a dataset, in megabytes; nothing to speak of if generated."""
         if self.study.data.source == "miniature":
             return 0.0
         if self.study.data.source == "mirror":

@@ -1,0 +1,1 @@
+"""Language models that others trained, and softmax layers from anywhere."""

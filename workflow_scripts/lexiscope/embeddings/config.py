@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from lexiscope.config.base import Name, Section
 
@@ -125,10 +132,89 @@ class GloVeConfig(DistributionalConfig):
 
 
 class RandomConfig(Section):
-    """Gaussian random vectors over the lexicon: what a space without knowledge scores."""
+    """Gaussian random vectors: what a space without knowledge scores.
+
+    Attributes
+    ----------
+    vector_size
+        Number of dimensions, for vectors over the lexicon.
+    like
+        A space from which words, number of dimensions and the norm of each vector are taken instead, so
+        that only the directions are random.
+    """
 
     kind: Literal["random"]
     vector_size: PositiveInt = 300
+    like: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_source_of_the_dimension(self) -> RandomConfig:
+        if self.like is not None and "vector_size" in self.model_fields_set:
+            raise ValueError(
+                f"vector_size is that of {self.like!r}, which 'like' names; leave one of them out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_idle_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Settings travel between processes as JSON and are validated anew: a vector_size that nobody gave
+        # must not come back as if it had been given.
+        content: dict[str, Any] = serialize(self)
+        content.pop("like" if self.like is None else "vector_size")
+        return content
+
+
+class CentredConfig(Section):
+    """Another space minus its mean vector.
+
+    With the softmax bias as weights this is, but for a factor, what activation maximisation tends to when
+    its penalty grows: the output vector minus its expectation under softmax(b).
+
+    Attributes
+    ----------
+    of
+        The space to centre.
+    weights
+        Of each word in the mean: ``uniform``; ``count``, its share of the running text; ``bias``, softmax
+        of the bias.
+    """
+
+    kind: Literal["centred"]
+    of: Name
+    weights: Literal["uniform", "count", "bias"] = "uniform"
+
+
+class AllButTheTopConfig(Section):
+    """Another space without its mean and its strongest directions (Mu & Viswanath 2018).
+
+    Attributes
+    ----------
+    of
+        The space to change.
+    components
+        How many principal components are removed; by default a hundredth of the number of dimensions,
+        as Mu & Viswanath advise, and at least 1.
+    """
+
+    kind: Literal["all_but_the_top"]
+    of: Name
+    components: PositiveInt | None = None
+
+
+class PCAConfig(Section):
+    """Principal components of another space, so that spaces of different size can be compared.
+
+    Attributes
+    ----------
+    of
+        The space to reduce.
+    dim
+        How many components are kept.
+    """
+
+    kind: Literal["pca"]
+    of: Name
+    dim: PositiveInt
 
 
 FileFormat = Literal[

@@ -23,13 +23,16 @@ class BiasPredictionConfig(Section):
         Share of the words that are held out (Derby et al. 2020: one division, 10 %).
     confidence
         Coverage that an interval aims at.
+    max_words
+        Of more words, so many drawn at random take part.
     seed
-        Seed of the divisions; by default the study's.
+        Seed of the draw and the divisions; by default the study's.
     """
 
     n_splits: int = Field(default=100, ge=2, le=10_000)
     test_share: float = Field(default=0.1, gt=0, le=0.5)
     confidence: float = Field(default=0.95, gt=0, lt=1)
+    max_words: int = Field(default=50_000, ge=10)
     seed: int | None = Field(default=None, ge=0)
 
 

@@ -92,4 +92,5 @@ def _with_norms_of(
 
 def _norms(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Euclidean norm of each row, without a copy of the matrix in float64."""
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    return np.asarray(np.sqrt(squares), dtype=np.float64)

@@ -208,10 +208,10 @@ def random_splits(n_words: int, n_test: int, n_splits: int, seed: int) -> Iterat
 class LinearRegressions:
     """Ordinary least squares with an intercept, fitted anew without any given set of rows.
 
-    The predictors are replaced once by an orthonormal basis Q of what they and the intercept span, which
-    changes no prediction. The Gram matrix of the rows that remain is then the identity minus that of the
-    rows held out, so that a fit costs what those rows cost, and is well conditioned however collinear
-    the predictors are.
+    The predictors are centred and replaced once by an orthonormal basis Q of their span, which changes no
+    prediction. The Gram matrix of the rows that remain is then the identity minus that of the rows held
+    out, so that a fit costs what those rows cost, and is well conditioned however collinear the predictors
+    are.
 
     Parameters
     ----------
@@ -229,18 +229,23 @@ class LinearRegressions:
     def predict_held_out(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Predictions for ``rows`` of the regression fitted to all other rows.
 
-        Directions that only the held-out rows have get the coefficient 0.
+        Directions in which the other rows do not differ have the coefficient 0.
         """
-        Q = self.basis[rows]
-        gram = np.eye(Q.shape[1]) - Q.T @ Q
-        moments = self.moments - Q.T @ self.y[rows]
-        prediction: NDArray[np.float64] = Q @ _solve(gram, moments)
+        held_out, values = self.basis[rows], self.y[rows]
+        n_train = len(self.y) - len(rows)
+        y_mean = (self.y.sum() - values.sum()) / n_train
+        mean = -held_out.sum(axis=0) / n_train  # the columns of the basis sum to 0
+        gram = np.eye(held_out.shape[1]) - held_out.T @ held_out - n_train * np.outer(mean, mean)
+        moments = self.moments - held_out.T @ values - n_train * y_mean * mean
+        prediction: NDArray[np.float64] = y_mean + (held_out - mean) @ _solve(gram, moments)
         return prediction
 
 
 def _solve(gram: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.float64]:
     """The solution, of least norm where there are many, of a positive semidefinite system."""
     tolerance = 1e-10  # eigenvalues lie between 0 and 1
+    if not len(moments):
+        return moments
     try:
         factor, lower = cho_factor(gram)
         if (factor.diagonal() ** 2).min() > tolerance:
@@ -253,17 +258,17 @@ def _solve(gram: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[n
 
 
 def _orthonormal_basis(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Orthonormal basis, shape (n_rows, 1 + rank), of the span of a constant and the columns of ``X``."""
-    constant = np.full((len(X), 1), 1 / np.sqrt(len(X)))
+    """Orthonormal basis, shape (n_rows, rank), of the span of the centred columns of ``X``."""
     centred = X - X.mean(axis=0)
     lengths = np.linalg.norm(centred, axis=0)
     varying = lengths > RANK_TOLERANCE * np.linalg.norm(X, axis=0)
     if not varying.any():
-        return constant
+        return np.empty((len(X), 0))
     Q, R = qr(centred[:, varying] / lengths[varying], mode="economic", check_finite=False)
     axes, strengths, _ = svd(R, check_finite=False)
     rank = int((strengths > RANK_TOLERANCE * strengths[0]).sum())
-    return np.hstack([constant, Q @ axes[:, :rank]])
+    basis: NDArray[np.float64] = Q @ axes[:, :rank]
+    return basis
 
 
 def corrected_interval(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,22 @@ SIX: dict[str, dict[str, Any]] = {
     "am": {"kind": "activation_maximisation", "of": "output", "objective": "paper", "l2": 1e-5},
     "random": {"kind": "random", "vector_size": 64},
 }
+
+CONTROLLED: dict[str, dict[str, Any]] = {
+    **SIX,
+    "am_as_coded": {"kind": "activation_maximisation", "of": "output", "objective": "as_coded", "l2": 1e-5},
+    "am_exact": {"kind": "activation_maximisation", "of": "output", "objective": "exact", "l2": 1e-5},
+    "output_centred": {"kind": "centred", "of": "output", "weights": "bias"},
+    "output_top": {"kind": "all_but_the_top", "of": "output", "components": 3},
+    "output_pca": {"kind": "pca", "of": "output", "dim": 8},
+    "random_like": {"kind": "random", "like": "output"},
+}
+"""The six spaces with what can be held against activation maximisation."""
+
+GRID = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+PROVENANCE = ("tied", "coverage", "bias_frequency_pearson")
+"""Keys that a section of `fabricate` hands on to the provenance of the space."""
 
 N_TOTAL = {
     "ws353_similarity": 203,
@@ -108,6 +125,69 @@ def plausible_scores(spaces: Mapping[str, Mapping[str, Any]], seed: int = 0) -> 
     return scores
 
 
+def path_scores(path: str, scores: Sequence[Score], l2: Sequence[float] = GRID) -> list[Score]:
+    """Scores along a λ path that lead from those of the exact space to those of the centred control."""
+    near = {score.dataset: score for score in scores if score.space == "am_exact"}
+    far = {score.dataset: score for score in scores if score.space == "output_centred"}
+    found = []
+    for number, value in enumerate(l2):
+        share = number / max(1, len(l2) - 1)
+        bump = 0.05 * share * (1 - share)
+        for dataset, start in near.items():
+            end = far[dataset]
+            mix = [
+                (1 - share) * getattr(start, name) + share * getattr(end, name) + bump
+                for name in ("value", "ci_low", "ci_high")
+            ]
+            changes = dict(zip(("value", "ci_low", "ci_high"), mix, strict=True))
+            found.append(replace(start, space=f"{path}@{value:g}", **changes))
+    return found
+
+
+def make_path(of: str, n_words: int, l2: Sequence[float] = GRID) -> dict[str, Any]:
+    """What the file ``path.json`` of a λ path holds."""
+    return {
+        "of": of,
+        "l2": list(l2),
+        "files": [f"{number:02}.safetensors" for number in range(len(l2))],
+        "objective": [0.0004 * 4**number for number in range(len(l2))],
+        "gap": [0.0099 / (1 + number) for number in range(len(l2))],
+        "passes": [5.1 - 0.4 * number for number in range(len(l2))],
+        "n_words": n_words,
+    }
+
+
+def make_bias_prediction(space: str, of: str = "output") -> dict[str, Any]:
+    """How vectors predict the bias."""
+    rows = [
+        {"predictors": name, "mse": mse, "mse_low": mse - 0.02, "mse_high": mse + 0.02,
+         "r2": 1 - mse, "r2_low": 0.97 - mse, "r2_high": 1.03 - mse, "n_dimensions": n}
+        for name, mse, n in (("mean", 1.0, 0), ("output", 0.31, 16), ("am", 0.2, 16), ("output + am", 0.19, 32))
+    ]  # fmt: skip
+    differences = [
+        {"a": "am", "b": "output", "mse_difference": -0.11, "low": -0.15, "high": -0.07},
+        {"a": "output + am", "b": "am", "mse_difference": -0.01, "low": -0.03, "high": 0.01},
+    ]
+    return {
+        "space": space, "of": of, "target": "bias", "n_words": 812, "n_splits": 100, "test_share": 0.1,
+        "confidence": 0.95, "status": "ok", "reason": None, "rows": rows, "differences": differences,
+    }  # fmt: skip
+
+
+def make_map(words: Sequence[str], start: str = "output", end: str = "am", seed: int = 3) -> dict[str, Any]:
+    """A map on which words lie along a curve and move a little."""
+    generator = np.random.default_rng(seed)
+    at = np.linspace(0, 5, len(words))
+    end_xy = np.stack([12 * np.cos(at), 9 * np.sin(1.3 * at)], axis=1)
+    end_xy += generator.normal(0, 0.6, end_xy.shape)
+    start_xy = end_xy + generator.normal(0, 2.0, end_xy.shape)
+    return {
+        "start": start, "end": end, "words": list(words), "start_xy": start_xy.tolist(),
+        "end_xy": end_xy.tolist(), "perplexity": 20.0, "kl_divergence": 0.412, "seed": 1,
+        "n_asked": len(words) + 2, "n_used": len(words), "status": "ok", "reason": None,
+    }  # fmt: skip
+
+
 def make_space(
     words: Sequence[str], section: Mapping[str, Any], seed: int, dim: int = 16
 ) -> EmbeddingSpace:
@@ -116,15 +196,22 @@ def make_space(
     columns: dict[str, Any] = {}
     if section["kind"] in ("lm_input", "lm_output"):
         columns["count"] = (1e6 / np.arange(1, len(words) + 1)).astype(np.int64)
-    if section["kind"] == "lm_output":
+    if section["kind"] == "lm_output" and section.get("bias", True):
         noise = generator.normal(0, 0.8, len(words))
         columns["bias"] = (np.log(columns["count"]) - 7 + noise).astype(np.float32)
+    if section["kind"] == "activation_maximisation":
+        columns["objective"] = generator.uniform(0.001, 0.004, len(words)).astype(np.float32)
+        tightness = {"exact": 0.005, "paper": 0.8, "as_coded": 40.0}[section["objective"]]
+        share = generator.uniform(0, tightness, len(words)).astype(np.float32)
+        columns["certificate"] = columns["objective"] * share
     provenance = {
         "kind": section["kind"],
         "seed": seed,
         "dim": dim,
         "config": dict(section),
         "casing": "as_is",
+        "device": "cpu",
+        **{key: section[key] for key in PROVENANCE if key in section},
     }
     vectors = generator.normal(size=(len(words), dim)).astype(np.float32)
     return EmbeddingSpace(tuple(words), vectors, provenance, columns)
@@ -157,6 +244,10 @@ def fabricate(
     source: str = "mirror",
     report: Mapping[str, Any] | None = None,
     epochs: int = 12,
+    l2_paths: Mapping[str, Mapping[str, Any]] | None = None,
+    bias_predictions: Mapping[str, Mapping[str, Any]] | None = None,
+    maps: Mapping[str, Mapping[str, Any]] | None = None,
+    language_models: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Write a run under ``root``; what comes back are the arguments of `build_report`."""
     rows = plausible_scores(spaces) if scores is None else list(scores)
@@ -183,6 +274,14 @@ def fabricate(
             receipts[key] = root / "receipts" / f"{key}.json"
             file = ReceiptFile(f"somewhere/{key}.txt", role, key[0].encode().hex() * 32, 87_654)
             write_receipt(Receipt(key, source, "/secret/place", (file,)), receipts[key])
+    products: dict[str, dict[str, Path]] = {"paths": {}, "bias_predictions": {}, "maps": {}}
+    for name, content in (l2_paths or {}).items():
+        products["paths"][name] = root / "l2_paths" / name
+        write_json(products["paths"][name] / "path.json", content)
+    for kind, contents in (("bias_predictions", bias_predictions), ("maps", maps)):
+        for name, content in (contents or {}).items():
+            products[kind][name] = root / kind / f"{name}.json"
+            write_json(products[kind][name], content)
     rules = ["encode_corpus.news", *(f"train_language_model.{model}" for model in models), "build_report"]
     for number, rule in enumerate(rules, 1):
         write_text(
@@ -194,8 +293,14 @@ def fabricate(
         "study": "fabricated",
         "seed": 1,
         "data": {"source": source},
-        "language_models": {model: {"kind": "char_cnn_lstm", "corpus": "news"} for model in models},
+        "language_models": {
+            **{model: {"kind": "char_cnn_lstm", "corpus": "news"} for model in models},
+            **(language_models or {}),
+        },
         "spaces": {name: dict(section) for name, section in spaces.items()},
+        "l2_paths": {
+            name: {"of": content["of"], "l2": content["l2"]} for name, content in (l2_paths or {}).items()
+        },
         "tasks": ["word_similarity", "brainbench"] if rows else [],
         "protocol": {
             "oov": "drop",
@@ -217,4 +322,5 @@ def fabricate(
         "timings": root / "timings",
         "output": root / "report" / "report.html",
         "figures": root / "report" / "figures",
+        **products,
     }

@@ -11,15 +11,8 @@ import numpy as np
 import pytest
 from fabricated_run import SIX, failed, plausible_scores, score
 
-from lexiscope.report.charts import (
-    LIGHT,
-    MAX_POINTS,
-    Chart,
-    bias_chart,
-    score_charts,
-    standalone,
-    training_chart,
-)
+from lexiscope.report.charts import MAX_POINTS, bias_chart, score_charts, training_chart
+from lexiscope.report.drawing import LIGHT, Chart, standalone
 from lexiscope.report.gather import Bias, History, Validation
 from lexiscope.report.tables import score_tables
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from lexiscope.evaluation.scores import Score
 from lexiscope.files import write_bytes, write_text
 from lexiscope.report import gather
-from lexiscope.report.charts import Chart, bias_chart, score_charts, standalone, training_chart
+from lexiscope.report.appendix import map_chart, read_bias_prediction, read_map
+from lexiscope.report.charts import bias_chart, score_charts, training_chart
 from lexiscope.report.config import ReportConfig
-from lexiscope.report.page import Page, Training, is_miniature, render
-from lexiscope.report.tables import score_tables
-from lexiscope.report.task_order import SUMMARY_SPLIT
+from lexiscope.report.drawing import Chart, standalone
+from lexiscope.report.l2_path import landmarks, read_path, task_paths
+from lexiscope.report.l2_path_chart import path_chart
+from lexiscope.report.page import Page, PathSection, Training, is_miniature, render
+from lexiscope.report.tables import score_tables, summary_scores
 from lexiscope.stage import stage_entry
 
 logger = logging.getLogger("lexiscope")
+
+_NONE: Mapping[str, Path] = MappingProxyType({})
 
 
 @stage_entry
@@ -32,6 +39,9 @@ def build_report(
     timings: Path,
     output: Path,
     figures: Path,
+    paths: Mapping[str, Path] = _NONE,
+    bias_predictions: Mapping[str, Path] = _NONE,
+    maps: Mapping[str, Path] = _NONE,
 ) -> None:
     """Write the report of a study and its figures.
 
@@ -57,6 +67,12 @@ def build_report(
         The page.
     figures
         A folder that gets every chart as an SVG file of its own.
+    paths
+        Folder of each λ path.
+    bias_predictions
+        For each space of activation maximisation, how its vectors predict the bias (JSON).
+    maps
+        Each map of words (JSON).
 
     Raises
     ------
@@ -72,6 +88,9 @@ def build_report(
         corpora=_paths(corpora),
         receipts=_paths(receipts),
         timings=Path(timings),
+        paths=_paths(paths),
+        bias_predictions=_paths(bias_predictions),
+        maps=_paths(maps),
     )
     _write_figures(page.charts, Path(figures))
     html = render(page)
@@ -93,6 +112,9 @@ def gather_page(
     corpora: Mapping[str, Path],
     receipts: Mapping[str, Path],
     timings: Path,
+    paths: Mapping[str, Path],
+    bias_predictions: Mapping[str, Path],
+    maps: Mapping[str, Path],
 ) -> Page:
     """Read what the run has left and compute all that the page shows; see `build_report`."""
     settings = ReportConfig.model_validate(study.get("report") or {})
@@ -115,7 +137,8 @@ def gather_page(
         history = gather.read_history(path)
         trainings.append(Training(model, history, training_chart(model, history)))
     datasets = tuple(gather.read_dataset(path) for path in receipts.values())
-    tables = score_tables([score for score in all_scores if score.split == SUMMARY_SPLIT], kinds)
+    tables = score_tables(summary_scores(all_scores), kinds)
+    word_maps = [read_map(name, path) for name, path in maps.items()]
     return Page(
         study=study,
         settings=settings,
@@ -124,14 +147,26 @@ def gather_page(
         tables=tuple(tables),
         # A chart invites comparison, and nothing of the miniature compares with the papers.
         score_charts=tuple(score_charts(tables, papers=not is_miniature(datasets))),
+        l2_paths=tuple(_path_section(name, path, study, all_scores) for name, path in paths.items()),
         trainings=tuple(trainings),
         spaces=read,
         biases=tuple((bias, bias_chart(bias)) for bias in read.biases),
+        bias_predictions=tuple(read_bias_prediction(path) for path in bias_predictions.values()),
+        maps=tuple((word_map, map_chart(word_map)) for word_map in word_maps),
         corpora=tuple(gather.read_corpus(name, path) for name, path in corpora.items()),
         datasets=datasets,
         timings=tuple(gather.read_timings(timings)),
         environment=tuple(gather.environment()),
     )
+
+
+def _path_section(
+    name: str, folder: Path, study: Mapping[str, Any], scores: Sequence[Score]
+) -> PathSection:
+    path = read_path(name, folder)
+    marks = landmarks(path, study["spaces"])
+    tasks = task_paths(path, marks, scores)
+    return PathSection(path, marks, tuple(tasks), tuple(path_chart(path, marks, task) for task in tasks))
 
 
 def _position(kinds: Mapping[str, str]) -> Any:

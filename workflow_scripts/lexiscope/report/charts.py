@@ -1,73 +1,23 @@
-"""The charts: Vega-Lite specifications, each drawn once as SVG and described in words.
-
-Colours are CSS variables of the page (``var(--ink)``), which the browser's Vega and the SVG both carry
-through, so a chart follows the light or dark scheme without being drawn again. `standalone` puts the light
-scheme's values in their place, for the files under ``figures/``.
-"""
+"""The charts of scores, of training and of biases: Vega-Lite, described in words."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
-import vl_convert
 
 from lexiscope.report import formats
+from lexiscope.report.drawing import WIDE, WIDTH, Chart, draw, family_colour
 from lexiscope.report.gather import Bias, History
 from lexiscope.report.tables import Cell, Column, Row, ScoreTable
 
-LIGHT = {
-    "--surface": "#ffffff",
-    "--ink": "#1c2430",
-    "--muted": "#5b6675",
-    "--line": "#dfe3e8",
-    "--family-distributional": "#1f66ad",
-    "--family-language-model": "#c2470a",
-    "--family-imported": "#0b7f63",
-    "--family-control": "#77808c",
-}
-"""The colours that charts use, in the light scheme; the style sheet sets the same ones."""
-
-WIDTH = 340
-WIDE = 640
 ROW_HEIGHT = 22
 MAX_POINTS = 1500
 """Points drawn of a scatter plot; more would weigh megabytes and show nothing else."""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One chart.
-
-    Attributes
-    ----------
-    anchor
-        Unique on the page; also the file name of the figure.
-    specification
-        Vega-Lite.
-    svg
-        The same, drawn, with the page's variables as colours.
-    description
-        What a reader who cannot see the chart should know.
-    """
-
-    anchor: str
-    title: str
-    specification: dict[str, Any]
-    svg: str
-    description: str
-
-
-def standalone(svg: str) -> str:
-    """A drawing with the light scheme's colours instead of the page's variables."""
-    for variable, colour in LIGHT.items():
-        svg = svg.replace(f"var({variable})", colour)
-    return svg.replace('fill="none"', 'style="background:#ffffff" fill="none"', 1)
 
 
 def score_charts(tables: Iterable[ScoreTable], *, papers: bool = True) -> list[Chart]:
@@ -149,7 +99,7 @@ def _score_chart(column: Column, rows: Sequence[tuple[Row, Cell]], domain: list[
             .encode(x=alt.value("width"), y=y, text="text:N")
         )
     chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(rows))
-    return _chart(
+    return draw(
         anchor=f"scores-{column.anchor}",
         title=column.label,
         chart=chart,
@@ -241,7 +191,7 @@ def training_chart(model: str, history: History) -> Chart | None:
     told = " and ".join(
         f"{formats.number(float(str(end['perplexity'])), 1)} on the {end['split']} text" for end in ends
     )
-    return _chart(
+    return draw(
         anchor=f"training-{model}",
         title=model,
         chart=chart,
@@ -309,73 +259,10 @@ def bias_chart(bias: Bias) -> Chart | None:
     line = base.transform_regression("count", "bias").mark_line(color="var(--ink)", strokeWidth=1.5)
     r = formats.number(bias.pearson, 3)
     description = f"Softmax bias of {total:,} words against the logarithm of their count: Pearson r = {r}."
-    return _chart(
+    return draw(
         anchor=f"bias-{bias.space}",
         title=bias.space,
         chart=alt.layer(points, line).properties(height=300),
         width=WIDE,
         description=description,
     )
-
-
-def family_colour(family: str) -> str:
-    """The CSS variable of a family of spaces."""
-    return f"var(--family-{family.replace(' ', '-')})"
-
-
-def _chart(*, anchor: str, title: str, chart: Any, width: int, description: str) -> Chart:
-    anchor = formats.anchor(anchor)
-    specification: dict[str, Any] = chart.properties(
-        width=width,
-        background="transparent",
-        padding=2,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    ).to_dict(validate=False)
-    specification["config"] = _CONFIG
-    svg = vl_convert.vegalite_to_svg(specification)
-    # The page makes the chart as wide as its box; the drawing above needed a number.
-    specification["width"] = "container"
-    return Chart(anchor, title, specification, _scoped(svg, anchor), description)
-
-
-def _scoped(svg: str, anchor: str) -> str:
-    """Give the ids inside a drawing a prefix, as many drawings stand on one page."""
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{anchor}-\1"', svg)
-    return re.sub(r"url\(#([^)]+)\)", rf"url(#{anchor}-\1)", svg)
-
-
-_FONT = (
-    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
-)
-_CONFIG: dict[str, Any] = {
-    "font": _FONT,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "titleFontWeight": "normal",
-        "gridColor": "var(--line)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "titlePadding": 8,
-    },
-    "axisY": {
-        "labelLimit": 130,
-        "titleAnchor": "end",
-        "titleAngle": 0,
-        "titleAlign": "left",
-        "titleX": 0,
-        "titleY": -8,
-    },
-    "axisYDiscrete": {
-        "labelColor": "var(--ink)",
-        "labelFontSize": 12,
-        "labelPadding": 6,
-        "ticks": False,
-        "domain": False,
-        "grid": False,
-    },
-    "legend": {"labelColor": "var(--ink)", "labelFontSize": 12},
-}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lexiscope.evaluation.scores import Score
+from lexiscope.report import formats
 from lexiscope.report.tables import Cell, Column, Row, ScoreTable
 
 
@@ -32,6 +33,7 @@ class _Contest:
 
     winners: tuple[str, ...]
     clear: bool
+    noise_wins: bool
     control_wins: bool
 
 
@@ -67,7 +69,10 @@ def _contests(table: ScoreTable) -> Iterable[_Contest]:
         entries = [(row, row.cells[position]) for row in table.rows]
         winners = tuple(row.label for row, cell in entries if cell.best)
         if winners:
-            yield _Contest(winners, _is_clear(entries, column), _control_wins(entries))
+            kinds = [row.kind for row, cell in entries if cell.best]
+            noise_wins = "random" in kinds
+            control_wins = any(kind != "random" and formats.family(kind) == "control" for kind in kinds)
+            yield _Contest(winners, _is_clear(entries, column), noise_wins, control_wins)
 
 
 def _is_clear(entries: Sequence[tuple[Row, Cell]], column: Column) -> bool:
@@ -85,10 +90,6 @@ def _is_behind(other: Score, best: Score, higher_is_better: bool) -> bool:
     if higher_is_better:
         return (other.value if other.ci_high is None else other.ci_high) < best.ci_low
     return (other.value if other.ci_low is None else other.ci_low) > best.ci_high
-
-
-def _control_wins(entries: Sequence[tuple[Row, Cell]]) -> bool:
-    return any(cell.best and row.family == "control" for row, cell in entries)
 
 
 def _leaders(contests: Sequence[_Contest]) -> tuple[str, str]:
@@ -114,11 +115,19 @@ def _leaders(contests: Sequence[_Contest]) -> tuple[str, str]:
 
 
 def _controls(contests: Sequence[_Contest]) -> str:
-    count = sum(contest.control_wins for contest in contests)
-    if not count:
-        return ""
-    tasks = "one task" if count == 1 else f"{count} tasks"
-    return f"Random vectors are best on {tasks}: those scores are noise."
+    said = []
+    if noise := sum(contest.noise_wins for contest in contests):
+        said.append(f"Random vectors are best on {_tasks(noise)}: those scores are noise.")
+    if control := sum(contest.control_wins for contest in contests):
+        said.append(
+            f"On {_tasks(control)} a control is best: no learnt space does better there than a plain "
+            "transformation of another."
+        )
+    return " ".join(said)
+
+
+def _tasks(count: int) -> str:
+    return "one task" if count == 1 else f"{count} tasks"
 
 
 def _listed(names: Sequence[str]) -> str:

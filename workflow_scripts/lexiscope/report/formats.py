@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 MISSING = "–"
 
@@ -29,6 +31,9 @@ KINDS = {
     "activation_maximisation": "activation maximisation",
     "file": "imported vectors",
     "random": "random vectors",
+    "centred": "centred vectors",
+    "all_but_the_top": "all but the top components",
+    "pca": "principal components",
 }
 
 SHORT_KINDS = {
@@ -37,6 +42,9 @@ SHORT_KINDS = {
     "activation_maximisation": "activation max.",
     "file": "imported",
     "random": "random",
+    "centred": "centred",
+    "all_but_the_top": "all but the top",
+    "pca": "PCA",
 }
 """Kinds as they fit under a name in the first column of a table."""
 
@@ -49,6 +57,9 @@ FAMILIES = {
     "activation_maximisation": "language model",
     "file": "imported",
     "random": "control",
+    "centred": "control",
+    "all_but_the_top": "control",
+    "pca": "control",
 }
 """What a space is by origin: the comparison that the colours show."""
 
@@ -80,6 +91,65 @@ def short_kind_label(kind: str) -> str:
 def family(kind: str) -> str:
     """The family of a kind of space."""
     return FAMILIES.get(kind, "imported")
+
+
+def space_label(kind: str, section: Mapping[str, Any]) -> str:
+    """What a space is in words, with the space that it was made from.
+
+    >>> space_label("centred", {"of": "output", "weights": "count"})
+    'output, centred by its mean with words weighted by count'
+    >>> space_label("pca", {"of": "output", "dim": 100})
+    'first 100 principal components of output'
+    >>> space_label("glove", {"corpus": "news"})
+    'GloVe'
+    """
+    of = section.get("of")
+    if kind == "centred" and of:
+        weights = {
+            "uniform": "all words alike",
+            "count": "words weighted by count",
+            "bias": "words weighted by the softmax of the bias",
+        }
+        weight = str(section.get("weights", "uniform"))
+        return f"{of}, centred by its mean with {weights.get(weight, weight)}"
+    if kind == "all_but_the_top" and of:
+        components = section.get("components")
+        number = "" if components is None else f"{components} "
+        return f"{of}, centred and without its {number}strongest components"
+    if kind == "pca" and of:
+        return f"first {section.get('dim', '')} principal components of {of}"
+    if kind == "random" and section.get("like"):
+        return f"random vectors with the words and norms of {section['like']}"
+    if kind == "activation_maximisation" and of:
+        return f"activation maximisation of {of}"
+    return kind_label(kind)
+
+
+def general(value: float) -> str:
+    """A number of any magnitude, briefly.
+
+    >>> general(1e-5), general(0.2), general(0.00031623), general(0.0), general(1234.5)
+    ('1e−5', '0.2', '3.16e−4', '0', '1,234')
+    """
+    if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    else:
+        text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def portion(value: float | None) -> str:
+    """A share, as a bound on an error has it, in per cent.
+
+    >>> portion(0.00421), portion(0.9), portion(21.43), portion(3e-9), portion(None)
+    ('0.42 %', '90 %', 'over 100 %', 'under 0.001 %', '–')
+    """
+    if value is None or value != value:
+        return MISSING
+    if value > 1:
+        return "over 100 %"
+    return "under 0.001 %" if 0 < value < 1e-5 else f"{100 * value:.2g} %"
 
 
 def score(value: float | None, metric: str) -> str:

@@ -21,6 +21,7 @@ from lexiscope.embeddings.space import EmbeddingSpace, load_space
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.scores import ITEM_SCHEMA, SCORE_SCHEMA, Score, read_table
 from lexiscope.files import read_json
+from lexiscope.report.activation import Activation, summarise
 from lexiscope.report.neighbours import Neighbour, choose_words, nearest_neighbours
 
 PACKAGES = (
@@ -33,13 +34,20 @@ _SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class SpaceSummary:
-    """What the report says about a space without its vectors."""
+    """What the report says about a space without its vectors.
+
+    Attributes
+    ----------
+    columns
+        Names of what it has beside the vectors.
+    """
 
     name: str
     kind: str
     words: int
     dim: int
     provenance: Mapping[str, Any]
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,7 @@ class Spaces:
 
     summaries: tuple[SpaceSummary, ...]
     biases: tuple[Bias, ...]
+    activations: tuple[Activation, ...]
     words: tuple[str, ...]
     neighbours: Mapping[str, Mapping[str, list[Neighbour] | None]]
 
@@ -178,17 +187,20 @@ def read_spaces(
 
     Each is read twice, for its words and then for its vectors, so that only one is in memory at a time.
     """
-    summaries, biases, vocabularies = [], [], {}
+    summaries, biases, activations, vocabularies = [], [], [], {}
     for name, path in paths.items():
         space = load_space(path)
         vocabularies[name] = space.words
         kind = kinds.get(name) or str(space.provenance.get("kind", ""))
-        summaries.append(SpaceSummary(name, kind, len(space), space.dim, dict(space.provenance)))
+        columns = frozenset(space.columns)
+        summaries.append(SpaceSummary(name, kind, len(space), space.dim, dict(space.provenance), columns))
+        if (activation := summarise(name, space)) is not None:
+            activations.append(activation)
         if "bias" in space.columns and "count" in space.columns:
             biases.append(_bias(name, space))
     chosen = choose_words(vocabularies, asked_for, count) if words is None else words
     neighbours = {name: nearest_neighbours(load_space(path), chosen, k) for name, path in paths.items()}
-    return Spaces(tuple(summaries), tuple(biases), tuple(chosen), neighbours)
+    return Spaces(tuple(summaries), tuple(biases), tuple(activations), tuple(chosen), neighbours)
 
 
 def _bias(name: str, space: EmbeddingSpace) -> Bias:

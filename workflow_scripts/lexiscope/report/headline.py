@@ -18,8 +18,7 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.report import formats
 from lexiscope.report.finding import find
 from lexiscope.report.gather import read_scores
-from lexiscope.report.tables import Cell, Column, Row, ScoreTable, score_tables
-from lexiscope.report.task_order import SUMMARY_SPLIT
+from lexiscope.report.tables import Cell, Column, Row, ScoreTable, score_tables, summary_scores
 
 LOG_WIDTH = 120
 """Columns where the output is not a terminal."""
@@ -49,8 +48,7 @@ def print_headline(scores: Path, report: Path, console: Console | None = None) -
     console = console or Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     if not report.exists():
         raise LexiscopeError("no report there", where=report, remedy="run the study first")
-    rows = [score for score in read_scores(scores) if score.split == SUMMARY_SPLIT]
-    tables = score_tables(rows, {})
+    tables = score_tables(summary_scores(read_scores(scores)), {})
     for table in tables:
         for block in _blocks(table, console.width):
             console.print(block)

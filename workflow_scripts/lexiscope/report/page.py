@@ -20,13 +20,22 @@ from lexiscope.data.catalogue import Dataset as CatalogueEntry
 from lexiscope.data.catalogue import load_catalogue
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
-from lexiscope.report.charts import Chart
+from lexiscope.report.activation import against_exact
+from lexiscope.report.appendix import BiasPrediction, WordMap
 from lexiscope.report.config import ReportConfig
+from lexiscope.report.drawing import Chart
 from lexiscope.report.finding import Finding, find
-from lexiscope.report.gather import Bias, Corpus, Dataset, History, Spaces, Timing, flatten
+from lexiscope.report.gather import Bias, Corpus, Dataset, History, Spaces, SpaceSummary, Timing, flatten
+from lexiscope.report.imported import ModelNote, model_notes
+from lexiscope.report.l2_path import PAPER_L2, L2Path, Landmarks, TaskPath
 from lexiscope.report.neighbours import Neighbour
-from lexiscope.report.paper_values import PAPERS, PaperValue, paper_bias_correlation
-from lexiscope.report.tables import ScoreTable
+from lexiscope.report.paper_values import (
+    PAPERS,
+    PaperValue,
+    paper_bias_correlation,
+    paper_bias_regression,
+)
+from lexiscope.report.tables import ScoreTable, is_path_point
 
 TEMPLATES = "templates"
 
@@ -41,6 +50,16 @@ class Training:
 
 
 @dataclass(frozen=True)
+class PathSection:
+    """One λ path with what stands beside it, and a chart for every task that was scored along it."""
+
+    path: L2Path
+    marks: Landmarks
+    tasks: tuple[TaskPath, ...]
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True)
 class Page:
     """All that the report shows; a section without content is left out of the page."""
 
@@ -50,9 +69,12 @@ class Page:
     kinds: Mapping[str, str]
     tables: tuple[ScoreTable, ...]
     score_charts: tuple[Chart, ...]
+    l2_paths: tuple[PathSection, ...]
     trainings: tuple[Training, ...]
     spaces: Spaces
     biases: tuple[tuple[Bias, Chart | None], ...]
+    bias_predictions: tuple[BiasPrediction, ...]
+    maps: tuple[tuple[WordMap, Chart | None], ...]
     corpora: tuple[Corpus, ...]
     datasets: tuple[Dataset, ...]
     timings: tuple[Timing, ...]
@@ -76,9 +98,10 @@ class Page:
     @property
     def charts(self) -> tuple[Chart, ...]:
         """Every chart of the page."""
+        along = [chart for section in self.l2_paths for chart in section.charts]
         trained = [training.chart for training in self.trainings]
-        others = [*trained, *(chart for _, chart in self.biases)]
-        return (*self.score_charts, *(chart for chart in others if chart is not None))
+        others = [*trained, *(chart for _, chart in self.biases), *(chart for _, chart in self.maps)]
+        return (*self.score_charts, *along, *(chart for chart in others if chart is not None))
 
     @property
     def families(self) -> list[str]:
@@ -121,6 +144,35 @@ class Page:
         return paper_bias_correlation()
 
     @property
+    def without_bias(self) -> list[str]:
+        """The output spaces of models whose softmax has no bias."""
+        return [
+            space.name
+            for space in self.spaces.summaries
+            if space.kind == "lm_output" and "bias" not in space.columns
+        ]
+
+    @property
+    def model_notes(self) -> list[ModelNote]:
+        """What there is to say of imported and of tied language models."""
+        return model_notes(self.spaces.summaries, self.study)
+
+    @property
+    def listed_scores(self) -> list[Score]:
+        """Every score, but for those along a λ path, which stand there."""
+        return [score for score in self.scores if not is_path_point(score)]
+
+    def space_label(self, space: SpaceSummary) -> str:
+        """What a space is in words."""
+        section = self.study["spaces"].get(space.name) or space.provenance.get("config") or {}
+        return formats.space_label(space.kind, section)
+
+    @property
+    def percent(self) -> str:
+        """Coverage that the intervals aim at, in per cent."""
+        return f"{100 * self.protocol.get('confidence', 0.95):g}"
+
+    @property
     def protocol(self) -> Mapping[str, Any]:
         """How the tasks were scored."""
         section: Mapping[str, Any] = self.study.get("protocol") or {}
@@ -132,9 +184,12 @@ class Page:
         present = [
             ("results", "Scores", bool(self.tables)),
             ("intervals", "Scores with intervals", bool(self.score_charts)),
+            ("l2-path", "The λ path", bool(self.l2_paths)),
+            ("activation", "Activation maximisation", bool(self.spaces.activations)),
             ("training", "Language models", bool(self.trainings)),
             ("neighbours", "Nearest neighbours", bool(self.spaces.words)),
-            ("bias", "Bias and frequency", bool(self.biases)),
+            ("bias", "Bias and frequency", bool(self.biases or self.without_bias)),
+            ("appendix", "Bias prediction and maps", bool(self.bias_predictions or self.maps)),
             ("spaces", "The spaces", bool(self.spaces.summaries)),
             ("run", "What was run", True),
             ("reading", "How to read this", bool(self.tables)),
@@ -197,6 +252,9 @@ def render(page: Page) -> str:
         fmt=formats,
         flatten=flatten,
         papers=PAPERS,
+        paper_l2=PAPER_L2,
+        paper_bias_regression=paper_bias_regression,
+        against_exact=against_exact,
         style=Markup(_asset("report.css")),
         # Our own code and a library's, not data; `_inline_script` checks that they cannot end early.
         scripts={name: _inline_script(script) for name, script in scripts.items()},

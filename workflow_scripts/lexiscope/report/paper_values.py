@@ -101,3 +101,16 @@ def find_paper_value(
 def paper_bias_correlation() -> PaperValue:
     """Pearson's r of the softmax bias against ln(count) (Derby et al. 2020, appendix, figure 1)."""
     return next(value for value in paper_values() if value.dataset == "bias_vs_log_count")
+
+
+def paper_bias_regression(predictors: str) -> PaperValue | None:
+    """Error of a linear regression of the bias on test words (Derby et al. 2020, appendix, table 1).
+
+    >>> paper_bias_regression("output + am").value, paper_bias_regression("mean")
+    (0.182, None)
+    """
+    model = predictors.replace(" ", "")
+    for value in paper_values():
+        if (value.dataset, value.model, value.split) == ("bias_regression", model, "test"):
+            return value
+    return None

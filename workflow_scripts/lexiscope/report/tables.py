@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
 from lexiscope.report.paper_values import PAPERS, TABLES, PaperValue, find_paper_value
-from lexiscope.report.task_order import Place, place_of
+from lexiscope.report.task_order import SUMMARY_SPLIT, Place, place_of
+
+POINT = "@"
+"""Stands between name and λ in what a solution along a λ path is called; no name of a space may have it."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,16 @@ class ScoreTable:
 def coverage(score: Score) -> str:
     """Items used of all."""
     return f"{score.n_used:,}/{score.n_total:,}"
+
+
+def is_path_point(score: Score) -> bool:
+    """Whether a score is that of a solution along a λ path, not that of a space of the study."""
+    return POINT in score.space
+
+
+def summary_scores(scores: Iterable[Score]) -> list[Score]:
+    """The scores that the tables show: of the spaces of the study, on the split that the papers print."""
+    return [score for score in scores if score.split == SUMMARY_SPLIT and not is_path_point(score)]
 
 
 def score_tables(scores: Sequence[Score], kinds: Mapping[str, str]) -> list[ScoreTable]:

@@ -1,0 +1,137 @@
+"""How a chart is drawn: Vega-Lite to SVG, in colours that follow the scheme of the page.
+
+Colours are CSS variables of the page (``var(--ink)``), which the browser's Vega and the SVG both carry
+through, so a chart follows the light or dark scheme without being drawn again. `standalone` puts the light
+scheme's values in their place, for the files under ``figures/``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from lexiscope.report import formats
+
+LIGHT = {
+    "--page": "#fbfaf7",
+    "--surface": "#ffffff",
+    "--ink": "#1c2430",
+    "--muted": "#5b6675",
+    "--line": "#dfe3e8",
+    "--family-distributional": "#1f66ad",
+    "--family-language-model": "#c2470a",
+    "--family-imported": "#0b7f63",
+    "--family-control": "#77808c",
+}
+"""The colours that charts use, in the light scheme; the style sheet sets the same ones."""
+
+WIDTH = 340
+WIDE = 640
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart.
+
+    Attributes
+    ----------
+    anchor
+        Unique on the page; also the file name of the figure.
+    specification
+        Vega-Lite.
+    svg
+        The same, drawn, with the page's variables as colours.
+    description
+        What a reader who cannot see the chart should know.
+    """
+
+    anchor: str
+    title: str
+    specification: dict[str, Any]
+    svg: str
+    description: str
+
+
+def standalone(svg: str) -> str:
+    """A drawing with the light scheme's colours instead of the page's variables."""
+    for variable, colour in LIGHT.items():
+        svg = svg.replace(f"var({variable})", colour)
+    return svg.replace('fill="none"', 'style="background:#ffffff" fill="none"', 1)
+
+
+def family_colour(family: str) -> str:
+    """The CSS variable of a family of spaces."""
+    return f"var(--family-{family.replace(' ', '-')})"
+
+
+def draw(*, anchor: str, title: str, chart: Any, width: int, description: str) -> Chart:
+    """Draw an Altair chart.
+
+    Parameters
+    ----------
+    anchor, title, description
+        As in `Chart`.
+    chart
+        What to draw, without its width.
+    width
+        Of the drawing, in pixels; the interactive chart is as wide as its box.
+    """
+    anchor = formats.anchor(anchor)
+    specification: dict[str, Any] = chart.properties(
+        width=width,
+        background="transparent",
+        padding=2,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    ).to_dict(validate=False)
+    specification["config"] = _CONFIG
+    svg = vl_convert.vegalite_to_svg(specification)
+    # The page makes the chart as wide as its box; the drawing above needed a number.
+    specification["width"] = "container"
+    return Chart(anchor, title, specification, _scoped(svg, anchor), description)
+
+
+def _scoped(svg: str, anchor: str) -> str:
+    """Give the ids inside a drawing a prefix, as many drawings stand on one page."""
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{anchor}-\1"', svg)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{anchor}-\1)", svg)
+
+
+_FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+)
+_CONFIG: dict[str, Any] = {
+    "font": _FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "titleFontWeight": "normal",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titlePadding": 8,
+    },
+    "axisY": {
+        "labelLimit": 130,
+        "titleAnchor": "end",
+        "titleAngle": 0,
+        "titleAlign": "left",
+        "titleX": 0,
+        "titleY": -8,
+    },
+    "axisYDiscrete": {
+        "labelColor": "var(--ink)",
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "ticks": False,
+        "domain": False,
+        "grid": False,
+    },
+    "legend": {"labelColor": "var(--ink)", "labelFontSize": 12},
+}

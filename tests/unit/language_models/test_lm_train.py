@@ -55,19 +55,19 @@ class Run:
         return records
 
 
-def interrupt_after(windows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let training stop as a kill would, before the window numbered ``windows``."""
-    one_window = train.Trainer._train_window
+def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let training stop as a kill would, before the step numbered ``steps``."""
+    one_step = train.Trainer._train_step
     done = 0
 
     def stopping(self: train.Trainer) -> int:
         nonlocal done
-        if done == windows:
+        if done == steps:
             raise KeyboardInterrupt
         done += 1
-        return one_window(self)
+        return one_step(self)
 
-    monkeypatch.setattr(train.Trainer, "_train_window", stopping)
+    monkeypatch.setattr(train.Trainer, "_train_step", stopping)
 
 
 def unigram_perplexity(corpus: EncodedCorpus) -> float:
@@ -141,9 +141,9 @@ def test_resumed_training_gives_the_same_bytes(
 ) -> None:
     whole = Run(tmp_path / "whole", corpus_path, **change).start()
     resumed = Run(tmp_path / "resumed", corpus_path, checkpoint_minutes=0, **change)
-    for windows in (9, 50):
+    for steps in (9, 50):
         with monkeypatch.context() as patch:
-            interrupt_after(windows, patch)
+            interrupt_after(steps, patch)
             with pytest.raises(KeyboardInterrupt):
                 resumed.start()
     resumed.start()
@@ -214,7 +214,7 @@ def test_patience_ends_training_and_the_best_weights_are_kept(
     told = iter([50.0, 40.0, 45.0, 44.0, 43.0])
     weights: list[dict[str, torch.Tensor]] = []
 
-    def scripted(model: torch.nn.Module, *_: Any) -> float:
+    def scripted(model: torch.nn.Module, *_: Any, **__: Any) -> float:
         weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         return next(told, 40.0)
 

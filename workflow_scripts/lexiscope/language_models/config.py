@@ -58,9 +58,17 @@ class CharCNNLSTMConfig(Section):
         ``full``, or ``sampled``: training scores the words of a batch against ``n_samples`` drawn words.
         Evaluation always uses the full softmax.
     batch_size
-        Parallel streams that the training text is cut into.
+        Parallel streams that the training text is cut into, in all processes together.
     unroll
-        Steps of truncated back-propagation through time.
+        Steps of truncated back-propagation through time: the length of a window.
+    accumulate
+        Windows, one after the other, whose gradients are added before the optimiser takes a step; the
+        LSTM's state goes on from window to window. As a batch so many times as large, with the memory of
+        one window.
+    processes
+        Processes that train the model together, each with its share of the streams: with one GPU each, or
+        with its share of the CPU threads. The same words give the same step, whatever their number; what
+        dropout draws differs. Each needs the memory of the whole model.
     epochs
         Passes over the training text, at most.
     optimizer
@@ -72,7 +80,7 @@ class CharCNNLSTMConfig(Section):
     clip_norm
         Upper bound of the gradient's global norm.
     eval_every
-        Steps between validations; by default one an epoch. An epoch always ends with one.
+        Optimiser steps between validations; by default one an epoch. An epoch always ends with one.
     valid_tokens
         Use only the first so many tokens of the validation split while training (all at the end).
     patience
@@ -82,8 +90,8 @@ class CharCNNLSTMConfig(Section):
     checkpoint_minutes
         Time between checkpoints. An epoch always ends with one.
     threads
-        CPU threads, as far as there are cores. The last digits of a result depend on their number. A small
-        model is as fast with one.
+        CPU threads of all processes together, as far as there are cores. The last digits of a result
+        depend on their number. A small model is as fast with one.
     """
 
     kind: Literal["char_cnn_lstm"]
@@ -105,6 +113,8 @@ class CharCNNLSTMConfig(Section):
     n_samples: PositiveInt = 2048
     batch_size: PositiveInt = 64
     unroll: PositiveInt = 32
+    accumulate: PositiveInt = 1
+    processes: PositiveInt = 1
     epochs: PositiveInt = 5
     optimizer: Literal["adam", "adagrad"] = "adam"
     learning_rate: PositiveFloat = 4e-3
@@ -125,6 +135,10 @@ class CharCNNLSTMConfig(Section):
         widest = max(width for width, _ in self.filters)
         if widest > self.max_word_length:
             raise ValueError(f"a filter of width {widest} is wider than max_word_length")
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be divided by processes {self.processes}"
+            )
         return self
 
 

@@ -28,14 +28,8 @@ def make_optimizers(model: CharCNNLSTM, config: CharCNNLSTMConfig) -> list[Optim
     return [dense, SparseAdam(softmax, lr=config.learning_rate, betas=BETAS)]
 
 
-def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
-    """Scale all gradients, dense or sparse, so that their global norm is at most ``max_norm``.
-
-    Returns
-    -------
-    float
-        The norm before.
-    """
+def gradient_values(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    """All gradients, of sparse ones the values of their rows, each row once; to be changed in place."""
     values: list[Tensor] = []
     for parameter in parameters:
         if parameter.grad is None:
@@ -45,6 +39,18 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float
             values.append(parameter.grad.values())
         else:
             values.append(parameter.grad)
+    return values
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
+    """Scale all gradients, dense or sparse, so that their global norm is at most ``max_norm``.
+
+    Returns
+    -------
+    float
+        The norm before.
+    """
+    values = gradient_values(parameters)
     norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(v) for v in values])))
     if norm > max_norm:
         for value in values:

@@ -16,7 +16,7 @@ CACHED_LOGITS = 1 << 18
 """So many float32 logits (1 MiB) stay in a core's cache."""
 
 
-def cross_entropy(scores: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+def cross_entropy(scores: Tensor, bias: Tensor, targets: Tensor, denominator: int | None = None) -> Tensor:
     """Mean cross-entropy of the logits ``scores + bias``, in nats.
 
     As torch's own, but the gradient is made in the same pass, a few rows at a time in float32, and kept in
@@ -30,16 +30,20 @@ def cross_entropy(scores: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         Shape (m,).
     targets
         Column of each row's target, shape (n,).
+    denominator
+        What the sum over rows is divided by: by default n, else the size of the batch of which these rows
+        are a part. The parts' losses, and their gradients, then add up to those of the batch.
     """
-    loss: Tensor = _CrossEntropy.apply(scores, bias, targets)  # type: ignore[no-untyped-call]
+    divide_by = len(targets) if denominator is None else denominator
+    loss: Tensor = _CrossEntropy.apply(scores, bias, targets, divide_by)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, bias: Tensor, targets: Tensor, denominator: int) -> Tensor:
         n, m = scores.shape
-        gradient = torch.empty_like(scores)  # (n, m): (softmax − one-hot) / n
+        gradient = torch.empty_like(scores)  # (n, m): (softmax − one-hot) / denominator
         total = bias.new_zeros(())
         rows = max(1, CACHED_LOGITS // m)
         for start in range(0, n, rows):
@@ -48,18 +52,20 @@ class _CrossEntropy(torch.autograd.Function):
             normaliser = logits.logsumexp(1, keepdim=True)
             total += (normaliser - logits.gather(1, wanted)).sum()
             logits.sub_(normaliser).exp_().scatter_add_(1, wanted, torch.full_like(normaliser, -1.0))
-            gradient[start : start + rows] = logits.mul_(1 / n)
+            gradient[start : start + rows] = logits.mul_(1 / denominator)
         ctx.save_for_backward(gradient)
-        return total / n
+        return total / denominator
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         (scale,) = upstream
-        return gradient * scale.to(gradient.dtype), gradient.sum(0, dtype=scale.dtype) * scale, None
+        return gradient * scale.to(gradient.dtype), gradient.sum(0, dtype=scale.dtype) * scale, None, None
 
 
-def full_loss(outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def full_loss(
+    outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, denominator: int | None = None
+) -> Tensor:
     """Mean negative log-probability of the targets, in nats.
 
     Parameters
@@ -70,8 +76,10 @@ def full_loss(outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) ->
         Word ids, shape (n,).
     weight, bias
         The layer, (V, d) and (V,).
+    denominator
+        As for `cross_entropy`.
     """
-    return cross_entropy(functional.linear(outputs, weight), bias, targets)
+    return cross_entropy(functional.linear(outputs, weight), bias, targets, denominator)
 
 
 @torch.no_grad()
@@ -103,10 +111,21 @@ class SampledSoftmax:
         Occurrences of each word in the training text, shape (V,), in the order of ids.
     n_samples
         Draws, with replacement, for a batch.
+    device
+        Of the layer.
+    generator
+        What draws; by default torch's global generator of the CPU.
     """
 
-    def __init__(self, counts: NDArray[np.int64], n_samples: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        counts: NDArray[np.int64],
+        n_samples: int,
+        device: torch.device,
+        generator: torch.Generator | None = None,
+    ) -> None:
         self.n_samples = n_samples
+        self.generator = generator
         self.n_words = len(counts)
         rank = torch.arange(self.n_words, dtype=torch.float64)
         log_uniform = torch.log1p(1 / (rank + 1)) / math.log(self.n_words + 1)  # (V,), sums to 1
@@ -122,17 +141,31 @@ class SampledSoftmax:
         return torch.log(-torch.expm1(log_missed)).float()
 
     def draw(self) -> Tensor:
-        """Word ids from the log-uniform distribution, by torch's global generator of the CPU."""
-        uniform = torch.rand(self.n_samples, dtype=torch.float64)
+        """Word ids from the log-uniform distribution, on the CPU."""
+        uniform = torch.rand(self.n_samples, dtype=torch.float64, generator=self.generator)
         drawn = torch.exp(uniform * math.log(self.n_words + 1)).long() - 1
         return drawn.clamp(0, self.n_words - 1)
 
-    def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Mean loss of a batch; gradients of ``weight`` and ``bias`` are sparse. As `full_loss` else."""
+    def loss(
+        self,
+        outputs: Tensor,
+        targets: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        denominator: int | None = None,
+        batch: Tensor | None = None,
+    ) -> Tensor:
+        """Mean loss of a batch; gradients of ``weight`` and ``bias`` are sparse. As `full_loss` else.
+
+        ``batch``, by default ``targets``, are the targets of the whole batch where these are a part of it.
+        Parts that are given the same batch and draw alike have the same candidates: the rows of their
+        gradients can be added as they are.
+        """
+        batch = targets if batch is None else batch
         negatives = self.draw().to(targets.device)
-        candidates, positions = torch.unique(torch.cat([targets, negatives]), return_inverse=True)
+        candidates = torch.unique(torch.cat([batch, negatives]))  # sorted
         rows = functional.embedding(candidates, weight, sparse=True)  # (candidates, d)
         row_bias = torch.gather(bias, 0, candidates, sparse_grad=True)  # (candidates,)
-        offset = row_bias - self.log_inclusion(candidates, len(targets))
+        offset = row_bias - self.log_inclusion(candidates, len(batch))
         scores = functional.linear(outputs, rows)  # (n, candidates)
-        return cross_entropy(scores, offset, positions[: len(targets)])
+        return cross_entropy(scores, offset, torch.searchsorted(candidates, targets), denominator)

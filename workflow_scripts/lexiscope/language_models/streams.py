@@ -45,11 +45,16 @@ class Streams:
         self.unroll = unroll
         edges = np.arange(self.n_streams + 1) * len(tokens) // max(1, self.n_streams)
         self._starts, self._ends = edges[:-1].tolist(), edges[1:].tolist()
-        self._longest = int(np.diff(edges).max(initial=0))
+        self._lengths = np.diff(edges)
+        self._longest = int(self._lengths.max(initial=0))
 
     def __len__(self) -> int:
         """Number of windows."""
         return -(-self._longest // self.unroll)
+
+    def n_targets(self, number: int) -> int:
+        """Number of targets in a window."""
+        return int(np.clip(self._lengths - number * self.unroll, 0, self.unroll).sum())
 
     def window(self, number: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a window, int64, both (steps, n_streams)."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,18 @@ from torch import Tensor
 
 from lexiscope.checkpoints import Checkpoint
 from lexiscope.corpora.encoded import SPLITS, EncodedCorpus
-from lexiscope.devices import choose_device
 from lexiscope.digests import code_digest
 from lexiscope.errors import LexiscopeError
 from lexiscope.files import digest_json, write_json
-from lexiscope.language_models.char_cnn_lstm import CharCNNLSTM
+from lexiscope.language_models.char_cnn_lstm import CharCNNLSTM, State
 from lexiscope.language_models.config import CharCNNLSTMConfig
+from lexiscope.language_models.distributed import World, is_worker, join
+from lexiscope.language_models.launch import run_in_processes
 from lexiscope.language_models.model_file import save_model, vocabulary_digest
+from lexiscope.language_models.numerics import autocast, choose_precision, reproducible
 from lexiscope.language_models.optimizers import clip_gradients, make_optimizers, scheduled_rate
-from lexiscope.language_models.perplexity import autocast, perplexity
-from lexiscope.language_models.resume import pack, unpack
+from lexiscope.language_models.perplexity import perplexity
+from lexiscope.language_models.resume import below, pack, random_states, set_random_states, unpack
 from lexiscope.language_models.softmax import SampledSoftmax, exact_total_loss, full_loss
 from lexiscope.language_models.streams import NO_TARGET, Streams
 from lexiscope.progress import Progress
@@ -55,6 +56,9 @@ def train_language_model(
     Killed at any time and started again, it goes on from its last checkpoint; on a CPU with as many
     threads the model file is then the same to the byte.
 
+    With several ``processes`` it starts them itself and waits for them, unless it is called by each of
+    them: under ``torchrun``, with as many processes, it joins the others. Rank 0 writes the products.
+
     Parameters
     ----------
     corpus
@@ -72,24 +76,35 @@ def train_language_model(
     checkpoint
         A folder for unfinished work; it is removed at the end.
     seed, threads, device
-        Seed of weights, dropout and samples; CPU threads; ``auto``, ``cpu`` or ``cuda``.
+        Seed of weights, dropout and samples; CPU threads of all processes; ``auto``, ``cpu`` or ``cuda``.
 
     Raises
     ------
     LexiscopeError
-        If a split of the corpus is empty, or training diverges.
+        If a split of the corpus is empty, training diverges, or a process ends before its time.
     """
     settings = CharCNNLSTMConfig.model_validate(config)
     data = EncodedCorpus.open(corpus)
     _check_splits(data, settings)
-    where = choose_device(device)
     recipe = settings.model_dump(mode="json", exclude={"checkpoint_minutes"})
+    if settings.processes > 1 and not is_worker():
+        paths = {"corpus": corpus, "output": output, "history": history, "checkpoint": checkpoint}
+        arguments: dict[str, Any] = {name: str(Path(path).absolute()) for name, path in paths.items()}
+        arguments |= {"config": settings.model_dump(mode="json"), "device": device}
+        arguments |= {"seed": seed, "threads": threads}
+        run_in_processes(train_language_model, arguments, settings.processes)
+        return
     identity = digest_json([recipe, data.sha256, seed, code_digest(Path(__file__)), torch.__version__])
     unfinished = Checkpoint(Path(checkpoint), identity)
-    with reproducible(where, seed, threads):
-        trainer = Trainer(settings, data, where, unfinished)
+    with (
+        join(settings.processes, device) as world,
+        reproducible(world.device, seed, max(1, threads // world.size)),
+    ):
+        trainer = Trainer(settings, data, world, unfinished)
         trainer.run()
         final = trainer.evaluate_best()
+    if world.rank > 0:
+        return
     metadata = {
         "config": recipe,
         "vocabulary_sha256": vocabulary_digest(data.vocabulary.words),
@@ -97,7 +112,7 @@ def train_language_model(
         "casing": data.manifest["casing"],
         "seed": seed,
         "threads": threads,
-        "device": where.type,
+        "device": world.device.type,
         "precision": str(trainer.precision).removeprefix("torch."),
         **final,
     }
@@ -120,34 +135,6 @@ def _check_splits(data: EncodedCorpus, config: CharCNNLSTMConfig) -> None:
             where=data.path,
             remedy="lower the model's batch_size",
         )
-
-
-@contextlib.contextmanager
-def reproducible(device: torch.device, seed: int, threads: int) -> Iterator[None]:
-    """Fix seed and threads, and on a CPU demand deterministic algorithms; undone afterwards."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(device.type == "cpu")
-    # It would also fill every new tensor with NaN, a check that costs 5 % of the time.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    try:
-        with torch.random.fork_rng(devices=[] if device.type == "cpu" else None):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        torch.set_num_threads(before[1])
-
-
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """``auto`` is bfloat16 where the processor multiplies it natively, else float32."""
-    if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported()
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
 
 
 @dataclass
@@ -179,17 +166,26 @@ class Trainer:
     """A model in training: everything a checkpoint holds, and the loop."""
 
     def __init__(
-        self, config: CharCNNLSTMConfig, data: EncodedCorpus, device: torch.device, unfinished: Checkpoint
+        self, config: CharCNNLSTMConfig, data: EncodedCorpus, world: World, unfinished: Checkpoint
     ) -> None:
-        self.config, self.data, self.device, self.unfinished = config, data, device, unfinished
+        self.config, self.data, self.world, self.unfinished = config, data, world, unfinished
+        self.device = device = world.device
         self.precision = choose_precision(config.precision, device)
         self.model = CharCNNLSTM(config, data.vocabulary.words).to(device)
         self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.optimizers = make_optimizers(self.model, config)
-        self.sampled = SampledSoftmax(data.vocabulary.counts, config.n_samples, device)
+        generator = None
+        if world.size > 1:
+            # All draw the samples that one process would draw; dropout is each process's own.
+            generator = torch.Generator()
+            generator.set_state(torch.get_rng_state())
+            torch.manual_seed(world.seed())
+        self.sampled = SampledSoftmax(data.vocabulary.counts, config.n_samples, device, generator)
         self.streams = Streams(data.tokens("train"), config.batch_size, config.unroll)
+        self.columns = world.share(self.streams.n_streams)
         self.valid = data.tokens("valid")[: config.valid_tokens]
-        self.hidden = self.model.initial_state(self.streams.n_streams)
+        self.hidden: State
+        self._start_streams()
         self.state = TrainingState()
 
     def run(self) -> None:
@@ -203,13 +199,13 @@ class Trainer:
         with Progress("training the language model", total=total, unit="tokens") as progress:
             progress.resume_at(state.tokens)
             while not state.finished:
-                n_tokens = self._train_window()
+                n_tokens = self._train_step()
                 at_end = state.window == len(self.streams)
                 if at_end or (config.eval_every and state.step % config.eval_every == 0):
                     self._validate()
                 if at_end:
                     self._start_epoch()
-                if at_end or state.finished or self._checkpoint_is_due():
+                if self.world.any(at_end or state.finished or self._checkpoint_is_due()):
                     self._save()
                 progress.advance(n_tokens, self._note())
 
@@ -218,59 +214,72 @@ class Trainer:
         self.model.load_state_dict(self.best)
         result: dict[str, Any] = {"best_step": self.state.best_step, "steps": self.state.step}
         for split in ("valid", "test"):
-            result[f"{split}_perplexity"] = perplexity(self.model, self.data.tokens(split))
+            result[f"{split}_perplexity"] = perplexity(
+                self.model, self.data.tokens(split), world=self.world
+            )
             logger.info("%s perplexity %.2f", split, result[f"{split}_perplexity"])
         return result
 
-    # One window --------------------------------------------------------------------------------------
+    # One step ----------------------------------------------------------------------------------------
 
-    def _train_window(self) -> int:
-        state, config = self.state, self.config
-        rate = scheduled_rate(state.step, config.epochs * len(self.streams), config)
-        inputs, targets = (ids.to(self.device) for ids in self.streams.window(state.window))
-        self.model.train()
-        with autocast(self.device, self.precision):
-            outputs, hidden = self.model(inputs, self.hidden)  # (t, b, d)
-            outputs, targets = _present(outputs, targets)  # (n, d), (n,)
-            loss = self._loss(outputs, targets)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise LexiscopeError(
-                f"training diverged: the loss is {value} at step {state.step}",
-                remedy="lower learning_rate or clip_norm, or set precision: float32",
-            )
-        torch.autograd.backward(loss)
+    def _train_step(self) -> int:
+        state, config, streams = self.state, self.config, self.streams
+        rate = scheduled_rate(state.step, config.epochs * -(-len(streams) // config.accumulate), config)
+        windows = range(state.window, min(state.window + config.accumulate, len(streams)))
+        n_tokens = sum(streams.n_targets(window) for window in windows)
+        loss = 0.0
+        for window in windows:
+            value, outputs, targets = self._add_window(window, n_tokens)
+            loss += value
+        self.world.add_gradients(self.model.parameters())
         clip_gradients(self.model.parameters(), config.clip_norm)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        # float32 holds a bfloat16 state exactly, and a checkpoint can store it.
-        self.hidden = hidden[0].detach().float(), hidden[1].detach().float()
-        self._count(value, outputs, targets)
-        return len(targets)
-
-    def _loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        layer = self.model.softmax_weight, self.model.softmax_bias
-        if self.config.softmax == "sampled":
-            return self.sampled.loss(outputs, targets, *layer)
-        return full_loss(outputs, targets, *layer)
-
-    def _count(self, loss: float, outputs: Tensor, targets: Tensor) -> None:
-        state, n_tokens = self.state, len(targets)
-        if self.config.softmax == "full":
+        (loss,) = self.world.sum(loss)
+        state.loss_since += loss * n_tokens
+        if config.softmax == "full":
             state.exact_loss_since += loss * n_tokens
             state.exact_tokens_since += n_tokens
         elif state.step % METER_EVERY == 0:
-            state.exact_loss_since += exact_total_loss(outputs, targets, *self.model.output_layer())
-            state.exact_tokens_since += n_tokens
-        state.loss_since += loss * n_tokens
+            exact = exact_total_loss(outputs, targets, *self.model.output_layer())
+            state.exact_loss_since += self.world.sum(exact)[0]
+            state.exact_tokens_since += streams.n_targets(windows[-1])
         state.tokens_since += n_tokens
         state.tokens += n_tokens
-        state.window += 1
+        state.window += len(windows)
         state.step += 1
         state.seconds_since += self._lap()
+        return n_tokens
+
+    def _add_window(self, window: int, n_tokens: int) -> tuple[float, Tensor, Tensor]:
+        """Add a window's gradients, as its part of a step of ``n_tokens`` targets.
+
+        Returns its part of the step's loss, what the softmax was applied to (n, d) and its targets (n,).
+        """
+        inputs, batch = (ids.to(self.device) for ids in self.streams.window(window))
+        self.model.train()
+        with autocast(self.device, self.precision):
+            outputs, hidden = self.model(inputs[:, self.columns], self.hidden)  # (t, b, d)
+            present = batch != NO_TARGET
+            outputs, targets = _chosen(outputs, batch[:, self.columns], present[:, self.columns])
+            layer = self.model.softmax_weight, self.model.softmax_bias
+            if self.config.softmax == "sampled":
+                loss = self.sampled.loss(outputs, targets, *layer, n_tokens, batch[present])
+            else:
+                loss = full_loss(outputs, targets, *layer, n_tokens)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise LexiscopeError(
+                f"training diverged: the loss is {value} at step {self.state.step}",
+                remedy="lower learning_rate or clip_norm, or set precision: float32",
+            )
+        torch.autograd.backward(loss)
+        # float32 holds a bfloat16 state exactly, and a checkpoint can store it.
+        self.hidden = hidden[0].detach().float(), hidden[1].detach().float()
+        return value, outputs, targets
 
     def _lap(self) -> float:
         now = time.monotonic()
@@ -291,7 +300,7 @@ class Trainer:
 
     def _validate(self) -> None:
         state = self.state
-        found = perplexity(self.model, self.valid, self.precision)
+        found = perplexity(self.model, self.valid, self.precision, self.world)
         if state.best_perplexity is None or found < state.best_perplexity:
             state.best_perplexity, state.best_step, state.n_worse = found, state.step, 0
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
@@ -326,7 +335,10 @@ class Trainer:
         self.state.epoch += 1
         self.state.window = 0
         self.state.finished |= self.state.epoch == self.config.epochs
-        self.hidden = self.model.initial_state(self.streams.n_streams)
+        self._start_streams()
+
+    def _start_streams(self) -> None:
+        self.hidden = self.model.initial_state(self.columns.stop - self.columns.start)
 
     # Checkpoints -------------------------------------------------------------------------------------
 
@@ -336,31 +348,43 @@ class Trainer:
     def _save(self) -> None:
         # Two names in turn: should the newer file be damaged, the older one is still there.
         self.state.saves += 1
-        tensors = {f"hidden.{number}": tensor for number, tensor in enumerate(self.hidden)}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        arrays = pack(self.model, self.optimizers, tensors, asdict(self.state))
-        self.unfinished.save(f"state-{self.state.saves % 2}", arrays)
+        own = {"hidden.0": self.hidden[0], "hidden.1": self.hidden[1]}
+        own |= random_states(self.device, self.sampled.generator)
+        tensors = {f"best.{name}": tensor for name, tensor in self.best.items()}
+        for name, tensor in own.items():
+            for rank, one in enumerate(self.world.gather(tensor)):
+                tensors[f"{rank}.{name}"] = one
+        if self.world.rank == 0:
+            arrays = pack(self.model, self.optimizers, tensors, asdict(self.state))
+            self.unfinished.save(f"state-{self.state.saves % 2}", arrays)
         self._saved_at = time.monotonic()
 
     def _resume(self) -> None:
         found = [self.unfinished.load(f"state-{number}") for number in (0, 1)]
         states = [(json.loads(a["json"].tobytes())["state"]["saves"], a) for a in found if a is not None]
-        if not states:
+        saves, arrays = max(states, key=lambda pair: pair[0], default=(0, None))
+        if self.world.sum(saves) != [self.world.size * saves]:
+            raise LexiscopeError(
+                "the processes do not see the same checkpoints",
+                where=self.unfinished.folder,
+                remedy="keep the results on a file system that all machines share",
+            )
+        if arrays is None:
             return
-        _, arrays = max(states, key=lambda pair: pair[0])
         tensors, state = unpack(arrays, self.model, self.optimizers)
-        self.hidden = tensors["hidden.0"].to(self.device), tensors["hidden.1"].to(self.device)
+        own = below(f"{self.world.rank}.", tensors)
+        set_random_states(own, self.device, self.sampled.generator)
+        self.hidden = own["hidden.0"].to(self.device), own["hidden.1"].to(self.device)
         self.best = {name: tensors[f"best.{name}"].to(self.device) for name in self.best}
         self.state = TrainingState(**state)
         logger.info("resuming after step %d (epoch %d)", self.state.step, self.state.epoch + 1)
 
 
-def _present(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The positions that have a target: (t, b, d) and (t, b) → (n, d) and (n,)."""
-    present = targets != NO_TARGET
-    if present.all():
+def _chosen(outputs: Tensor, targets: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs and targets of the positions chosen: (t, b, d) and twice (t, b) → (n, d) and (n,)."""
+    if chosen.all():
         return outputs.flatten(0, 1), targets.flatten()
-    return outputs[present], targets[present]
+    return outputs[chosen], targets[chosen]
 
 
 def _perplexity_or_none(total_loss: float, n_tokens: int) -> float | None:

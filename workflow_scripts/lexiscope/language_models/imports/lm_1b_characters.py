@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiscope.errors import LexiscopeError
 from lexiscope.language_models.imports.lm_1b_files import BEGIN_SENTENCE, END_SENTENCE
 
 MAX_WORD_LENGTH = 50
@@ -31,18 +30,12 @@ class CharacterIds:
     ----------
     begin_sentence, end_sentence, begin_word, end_word, padding
         The ids of the markers.
-
-    Raises
-    ------
-    LexiscopeError
-        If the words use nearly all byte values, so that the markers find no place.
     """
 
     def __init__(self, vocabulary: Sequence[str], length: int = MAX_WORD_LENGTH) -> None:
         used = set("".join(vocabulary).encode("utf-8"))
+        # UTF-8 has no use for 13 of the values (0xC0, 0xC1, from 0xF5 on), so there are always five.
         free = [value for value in range(256) if value not in used]
-        if len(free) < 5:
-            raise LexiscopeError(f"the vocabulary leaves {len(free)} byte values free; 5 are needed")
         self.length = length
         self.begin_sentence, self.end_sentence, self.begin_word, self.end_word, self.padding = free[:5]
 

@@ -187,7 +187,9 @@ class CheckpointFile:
         self.path = path
         self._failures = (tensorflow.errors.OpError, ValueError, RuntimeError)
         try:
-            self._reader = tensorflow.train.load_checkpoint(str(path))
+            # TensorFlow takes the name for a pattern of file names.
+            name = re.sub(r"([*?\[\\])", r"\\\1", str(path))
+            self._reader = tensorflow.train.load_checkpoint(name)
             self.shapes: dict[str, list[int]] = self._reader.get_variable_to_shape_map()
         except self._failures as error:
             raise self._unreadable(error) from None

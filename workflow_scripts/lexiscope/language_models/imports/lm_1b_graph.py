@@ -33,132 +33,27 @@ BATCH_TOLERANCE = 1e-5
 
 # Operations without state, files, code or network: all that embeddings, convolutions, highway layers and
 # projections are made of, in the names that TensorFlow has given them since 2015.
+# fmt: off
 HARMLESS_OPERATIONS = frozenset(
-    # fmt: off
     {
-        "Abs",
-        "Add",
-        "AddN",
-        "AddV2",
-        "All",
-        "Any",
-        "ArgMax",
-        "ArgMin",
-        "AvgPool",
-        "BatchMatMul",
-        "BatchMatMulV2",
-        "BatchToSpaceND",
-        "BiasAdd",
-        "BiasAddV1",
-        "BroadcastTo",
-        "Cast",
-        "Ceil",
-        "ClipByValue",
-        "Concat",
-        "ConcatOffset",
-        "ConcatV2",
-        "Const",
-        "Conv2D",
-        "Conv3D",
-        "DepthwiseConv2dNative",
-        "Div",
-        "DivNoNan",
-        "DynamicPartition",
-        "DynamicStitch",
-        "Einsum",
-        "Elu",
-        "Equal",
-        "Exp",
-        "ExpandDims",
-        "Fill",
-        "Floor",
-        "FloorDiv",
-        "FloorMod",
-        "Gather",
-        "GatherNd",
-        "GatherV2",
-        "Greater",
-        "GreaterEqual",
-        "Identity",
-        "IdentityN",
-        "Inv",
-        "InvertPermutation",
-        "LeakyRelu",
-        "Less",
-        "LessEqual",
-        "Log",
-        "Log1p",
-        "LogicalAnd",
-        "LogicalNot",
-        "LogicalOr",
-        "MatMul",
-        "Max",
-        "MaxPool",
-        "MaxPoolV2",
-        "Maximum",
-        "Mean",
-        "Min",
-        "Minimum",
-        "Mod",
-        "Mul",
-        "Neg",
-        "NotEqual",
-        "OneHot",
-        "OnesLike",
-        "Pack",
-        "Pad",
-        "PadV2",
-        "ParallelDynamicStitch",
-        "Pow",
-        "PreventGradient",
-        "Prod",
-        "Range",
-        "Rank",
-        "RealDiv",
-        "Reciprocal",
-        "Relu",
-        "Relu6",
-        "Reshape",
-        "Reverse",
-        "ReverseV2",
-        "Round",
-        "Rsqrt",
-        "Select",
-        "SelectV2",
-        "Selu",
-        "Shape",
-        "ShapeN",
-        "Sigmoid",
-        "Sign",
-        "Size",
-        "Slice",
-        "Snapshot",
-        "Softmax",
-        "Softplus",
-        "SpaceToBatchND",
-        "SparseToDense",
-        "Split",
-        "SplitV",
-        "Sqrt",
-        "Square",
-        "SquaredDifference",
-        "Squeeze",
-        "StopGradient",
-        "StridedSlice",
-        "Sub",
-        "Sum",
-        "Tanh",
-        "Tile",
-        "Transpose",
-        "TruncateDiv",
-        "TruncateMod",
-        "Unique",
-        "Unpack",
-        "Where",
-        "ZerosLike",
+        "Abs", "Add", "AddN", "AddV2", "All", "Any", "ArgMax", "ArgMin", "AvgPool", "BatchMatMul",
+        "BatchMatMulV2", "BatchToSpaceND", "BiasAdd", "BiasAddV1", "BroadcastTo", "Cast", "Ceil",
+        "ClipByValue", "Concat", "ConcatOffset", "ConcatV2", "Const", "Conv2D", "Conv3D",
+        "DepthwiseConv2dNative", "Div", "DivNoNan", "DynamicPartition", "DynamicStitch", "Einsum",
+        "Elu", "Equal", "Exp", "ExpandDims", "Fill", "Floor", "FloorDiv", "FloorMod", "Gather",
+        "GatherNd", "GatherV2", "Greater", "GreaterEqual", "Identity", "IdentityN", "Inv",
+        "InvertPermutation", "LeakyRelu", "Less", "LessEqual", "Log", "Log1p", "LogicalAnd",
+        "LogicalNot", "LogicalOr", "MatMul", "Max", "MaxPool", "MaxPoolV2", "Maximum", "Mean", "Min",
+        "Minimum", "Mod", "Mul", "Neg", "NotEqual", "OneHot", "OnesLike", "Pack", "Pad", "PadV2",
+        "ParallelDynamicStitch", "Pow", "PreventGradient", "Prod", "Range", "Rank", "RealDiv",
+        "Reciprocal", "Relu", "Relu6", "Reshape", "Reverse", "ReverseV2", "Round", "Rsqrt", "Select",
+        "SelectV2", "Selu", "Shape", "ShapeN", "Sigmoid", "Sign", "Size", "Slice", "Snapshot",
+        "Softmax", "Softplus", "SpaceToBatchND", "SparseToDense", "Split", "SplitV", "Sqrt", "Square",
+        "SquaredDifference", "Squeeze", "StopGradient", "StridedSlice", "Sub", "Sum", "Tanh", "Tile",
+        "Transpose", "TruncateDiv", "TruncateMod", "Unique", "Unpack", "Where", "ZerosLike",
     }
-    # fmt: on
 )
+# fmt: on
 
 
 class CharacterCNN:
@@ -285,7 +180,7 @@ class RunningCNN:
         self._layouts: dict[str, Callable[[NDArray[np.int32]], NDArray[np.int32]]] = (
             {"batch": lambda ids: ids}
             if rank == 2
-            else {"batch": lambda ids: ids[:, None, :], "steps": lambda ids: ids[None, :, :]}
+            else {"batch": lambda ids: ids[:, None, :], "time": lambda ids: ids[None, :, :]}
         )
         self.layout = "single"
 
@@ -306,12 +201,13 @@ class RunningCNN:
         for name in self._layouts:
             try:
                 found = self._run(ids, name)
-            except self._errors as error:
-                logger.info("the graph does not take words as a %s (%s)", name, str(error).split("\n")[0])
+            except self._errors:
+                logger.info("the graph does not take several words along its %s axis", name)
                 continue
             if found.shape == wanted.shape and _largest_difference(found, wanted) <= BATCH_TOLERANCE:
                 self.layout = name
                 return
+            logger.info("the graph mixes up several words along its %s axis", name)
         logger.warning("%s: the graph takes one word at a time only; this is slow", self._where.name)
 
     def embed(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -20,10 +20,8 @@ from torch import Tensor, nn
 
 from lexiscope.devices import choose_device
 from lexiscope.errors import LexiscopeError
+from lexiscope.language_models.launch import RENDEZVOUS, end_with_parent
 from lexiscope.language_models.optimizers import gradient_values
-
-RENDEZVOUS = "LEXISCOPE_RENDEZVOUS"
-"""Environment variable with the address where processes meet; without it, where ``torchrun`` says."""
 
 logger = logging.getLogger("lexiscope")
 
@@ -127,6 +125,8 @@ def join(processes: int, device: str) -> Iterator[World]:
     if where.type == "cuda":
         where = _own_gpu(int(os.environ.get("LOCAL_RANK", rank)))
         torch.cuda.set_device(where)
+    if torch.distributed.is_torchelastic_launched():
+        end_with_parent(os.getppid())
     met_before = torch.distributed.is_initialized()
     if not met_before:
         torch.distributed.init_process_group(

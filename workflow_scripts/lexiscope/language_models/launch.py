@@ -25,7 +25,9 @@ from typing import Any
 from lexiscope.digests import PACKAGE_ROOT
 from lexiscope.errors import LexiscopeError
 from lexiscope.files import read_json, write_json
-from lexiscope.language_models.distributed import RENDEZVOUS
+
+RENDEZVOUS = "LEXISCOPE_RENDEZVOUS"
+"""Environment variable with the address where the processes meet."""
 
 PARENT_CHECK_SECONDS = 0.5
 CALL, MEETING_POINT = "call.json", "meeting-point"
@@ -149,7 +151,7 @@ def main() -> None:
     """Be one of the processes: ``python -m lexiscope.language_models.launch FOLDER``."""
     folder = Path(sys.argv[1])
     call = read_json(folder / CALL)
-    threading.Thread(target=_end_with, args=(call["parent"], folder), daemon=True).start()
+    end_with_parent(call["parent"], folder)
     # Ctrl-C reaches the parent too, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     handler = logging.StreamHandler(sys.stderr)
@@ -167,12 +169,21 @@ def main() -> None:
         sys.exit(1)
 
 
-def _end_with(parent: int, folder: Path) -> None:
-    """End this process when its parent is no longer the process that started it."""
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK_SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
+def end_with_parent(parent: int, folder: Path | None = None) -> None:
+    """From now on, end this process as soon as ``parent`` is no longer its parent.
+
+    A process that is killed cannot tell its children, who would wait for each other for ever. ``folder`` is
+    removed then.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

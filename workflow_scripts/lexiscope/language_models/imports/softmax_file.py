@@ -70,7 +70,7 @@ def read_softmax_file(*, path: Path, config: Mapping[str, Any], output: Path) ->
     source = VectorSource(path)
     arrays = _read_arrays(source)
     where = source.path
-    weight, dtype = _floats(arrays["weight"], "weight", 2, where), str(arrays["weight"].dtype)
+    weight = _floats(arrays["weight"], "weight", 2, where)
     words = _words(arrays["words"], where)
     columns: dict[str, NDArray[Any]] = {}
     if "bias" in arrays:
@@ -98,7 +98,6 @@ def read_softmax_file(*, path: Path, config: Mapping[str, Any], output: Path) ->
         "file": where.name,
         "sha256": source.sha256,
         "bytes": source.size,
-        "dtype": dtype,
     }
     save_space(EmbeddingSpace(words, weight, provenance, columns), output)
     logger.info(

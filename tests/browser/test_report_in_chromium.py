@@ -13,7 +13,19 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "unit" / "report")]
 
 from chromium import Chromium, find_chromium  # noqa: E402
-from fabricated_run import SIX, WORDS, fabricate, failed, plausible_scores  # noqa: E402
+from fabricated_run import (  # noqa: E402
+    CONTROLLED,
+    NOUNS,
+    SIX,
+    WORDS,
+    fabricate,
+    failed,
+    make_bias_prediction,
+    make_map,
+    make_path,
+    path_scores,
+    plausible_scores,
+)
 
 from lexiscope.report.build import build_report  # noqa: E402
 
@@ -34,6 +46,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = fabricate(
         tmp_path_factory.mktemp("run"), scores=scores, words=(HOSTILE, *WORDS),
         report={"neighbours": {"words": [HOSTILE, "river", "stone", "bird", "garden"]}},
+    )  # fmt: skip
+    build_report(**run)
+    return Path(run["output"])
+
+
+@pytest.fixture(scope="module")
+def full_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with a λ path, controls and the appendix."""
+    scores = plausible_scores(CONTROLLED)
+    run = fabricate(
+        tmp_path_factory.mktemp("full"), spaces=CONTROLLED,
+        scores=[*scores, *path_scores("am_path", scores)],
+        l2_paths={"am_path": make_path("output", 20_000)},
+        bias_predictions={"am": make_bias_prediction("am")},
+        maps={
+            "years": make_map([str(year) for year in range(1900, 2020)]),
+            "nouns": make_map(NOUNS.split()),
+        },
     )  # fmt: skip
     build_report(**run)
     return Path(run["output"])
@@ -74,6 +104,45 @@ def test_it_opens_without_a_request_an_error_or_a_sideways_scroll(
         "box.querySelector('svg').getBoundingClientRect().width / box.clientWidth)"
     )
     assert all(0.7 <= share <= 1.001 for share in widths), widths
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_paths_and_maps_fit_and_can_be_read(
+    browser: Chromium, full_page: Path, width: int, dark: bool
+) -> None:
+    browser.view(width, dark=dark)
+    browser.open(full_page)
+    browser.wait_for(ALL_ALIVE)
+    assert browser.complaints() == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.evaluate("document.querySelectorAll('#l2-path [data-live] svg').length") == 9
+    assert browser.evaluate("document.querySelectorAll('#appendix [data-live] svg').length") == 2
+    # Every text lies inside its drawing, and no type is smaller than 10 pixels on the screen.
+    texts = browser.evaluate(
+        "[...document.querySelectorAll('#l2-path svg text, #appendix svg text')].map(text => { "
+        "const box = text.getBoundingClientRect(), svg = text.closest('svg'), "
+        "frame = svg.getBoundingClientRect(), scale = frame.width / svg.viewBox.baseVal.width; "
+        "return [box.left >= frame.left - 1 && box.right <= frame.right + 1, "
+        "scale * parseFloat(getComputedStyle(text).fontSize), text.textContent]; })"
+    )
+    assert len(texts) > 100
+    assert [text for inside, _, text in texts if not inside] == []
+    assert min(size for _, size, _ in texts) >= 10
+
+
+def test_names_at_the_border_of_a_path_do_not_cover_one_another(browser: Chromium, full_page: Path) -> None:
+    browser.view(390)
+    browser.open(full_page)
+    browser.wait_for(ALL_ALIVE)
+    gaps = browser.evaluate(
+        "[...document.querySelectorAll('#l2-path svg')].map(svg => { const tops = "
+        "[...svg.querySelectorAll('text')].filter(text => ['exact', 'output', 'centred']"
+        ".includes(text.textContent)).map(text => text.getBoundingClientRect().top).sort((a, b) => a - b); "
+        "return Math.min(...tops.slice(1).map((top, i) => top - tops[i])); })"
+    )
+    assert len(gaps) == 9
+    assert min(gaps) >= 11
 
 
 def test_a_hostile_word_does_nothing(shown: Chromium) -> None:

@@ -40,7 +40,7 @@ CONTROLLED: dict[str, dict[str, Any]] = {
 
 GRID = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
-PROVENANCE = ("tied", "coverage", "bias_frequency_pearson")
+PROVENANCE = ("tied", "coverage", "logits_are_linear", "bias_frequency_pearson")
 """Keys that a section of `fabricate` hands on to the provenance of the space."""
 
 N_TOTAL = {
@@ -159,10 +159,13 @@ def make_path(of: str, n_words: int, l2: Sequence[float] = GRID) -> dict[str, An
 
 def make_bias_prediction(space: str, of: str = "output") -> dict[str, Any]:
     """How vectors predict the bias."""
+    errors = {"mean": (1.0, 0), "output": (0.31, 16), "am": (0.2, 16), "output + am": (0.19, 32)}
     rows = [
-        {"predictors": name, "mse": mse, "mse_low": mse - 0.02, "mse_high": mse + 0.02,
-         "r2": 1 - mse, "r2_low": 0.97 - mse, "r2_high": 1.03 - mse, "n_dimensions": n}
-        for name, mse, n in (("mean", 1.0, 0), ("output", 0.31, 16), ("am", 0.2, 16), ("output + am", 0.19, 32))
+        {
+            "predictors": name, "mse": mse, "mse_low": mse - 0.02, "mse_high": mse + 0.02, "r2": 1 - mse,
+            "r2_low": 0.97 - mse, "r2_high": 1.03 - mse, "n_dimensions": n_dimensions,
+        }
+        for name, (mse, n_dimensions) in errors.items()
     ]  # fmt: skip
     differences = [
         {"a": "am", "b": "output", "mse_difference": -0.11, "low": -0.15, "high": -0.07},

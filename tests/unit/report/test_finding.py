@@ -78,6 +78,14 @@ def test_noise_is_called_noise() -> None:
     assert "Random vectors are best on one task: those scores are noise." in found.caution
 
 
+def test_a_control_that_is_no_noise_is_not_called_so() -> None:
+    kinds = {**KINDS, "centred": "centred", "top": "all_but_the_top"}
+    scores = [score(space="am", value=0.4), score(space="centred", value=0.6), score(space="top")]
+    caution = find(score_tables(scores, kinds)).caution
+    assert "On one task a control is best: no learnt space does better there" in caution
+    assert "noise" not in caution
+
+
 def test_gaps_are_told() -> None:
     found = of(
         *duel("men", 0.7, 0.5),

@@ -62,6 +62,16 @@ def test_a_gap_gives_its_reason(tmp_path: Path) -> None:
     assert "glove on MEN: skipped: [no] pairs" in stream.getvalue()
 
 
+def test_solutions_along_a_path_are_left_out(tmp_path: Path) -> None:
+    scores = [score(), score(space="glove", value=0.4), score(space="am_path@1e-05", value=0.9)]
+    run = fabricate(tmp_path, scores=scores)
+    write_text(tmp_path / "report.html", "")
+    stream = StringIO()
+    print_headline(run["scores"], tmp_path / "report.html", Console(file=stream, width=80))
+    assert "@" not in stream.getvalue()
+    assert "am has the best score on the only task" in stream.getvalue()
+
+
 def test_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(folder)]) == 0
     assert "Intrinsic evaluation" in capsys.readouterr().out

@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricated_run import SIX, WORDS, fabricate, failed, plausible_scores, score
+from fabricated_run import (
+    CONTROLLED,
+    NOUNS,
+    SIX,
+    WORDS,
+    fabricate,
+    failed,
+    make_bias_prediction,
+    make_map,
+    make_path,
+    path_scores,
+    plausible_scores,
+    score,
+)
 
 from lexiscope.config.base import Section
 from lexiscope.errors import LexiscopeError
@@ -105,6 +118,7 @@ def test_headings_are_in_order(outline: Outline) -> None:
     assert [text for level, text in outline.headings if level == 2] == [
         "Scores",
         "Scores with intervals",
+        "Activation maximisation",
         "Language models",
         "Nearest neighbours",
         "Bias and frequency",
@@ -288,6 +302,119 @@ def test_words_may_be_chosen(tmp_path: Path) -> None:
     assert re.findall(r"<summary><h3>(\w+)</h3>", html) == ["river", "nowhere"]
     assert html.count("not in this space") == len(SIX)
     assert len(re.findall(r'class="cosine"', html)) == 3 * len(SIX)
+
+
+IMPORTED: dict[str, dict[str, Any]] = {
+    "gpt_in": {"kind": "lm_input", "model": "gpt", "tied": True, "coverage": {"bare": 5, "pieces": 80}},
+    "gpt_out": {"kind": "lm_output", "model": "gpt", "tied": True, "bias": False},
+    "big_out": {"kind": "lm_output", "model": "big", "bias_frequency_pearson": 0.8512},
+}
+MODELS = {"gpt": {"kind": "huggingface", "path": "org/model"}, "big": {"kind": "lm_1b"}}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A study with everything: λ path, controls, imported models, appendix."""
+    spaces = {**CONTROLLED, **IMPORTED}
+    scores = plausible_scores(spaces)
+    skipped = {"status": "skipped", "reason": "too few words", "rows": [], "differences": []}
+    return built(
+        tmp_path_factory.mktemp("full"),
+        spaces=spaces,
+        scores=[*scores, *path_scores("am_path", scores)],
+        l2_paths={"am_path": make_path("output", 20_000)},
+        bias_predictions={
+            "am": make_bias_prediction("am"),
+            "am_exact": make_bias_prediction("am_exact") | skipped,
+        },
+        maps={"nouns": make_map(NOUNS.split()), "void": make_map([])},
+        language_models=MODELS,
+    )
+
+
+def section_of(html: str, anchor: str) -> str:
+    begin = html.index(f'<section id="{anchor}"')
+    return html[begin : html.index("</section>", begin)]
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL)))
+
+
+def test_the_structure_of_the_full_page(full: str) -> None:
+    outline = Outline(full)
+    levels = [level for level, _ in outline.headings]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert all(table == {"caption": True, "unscoped": 0} for table in outline.tables)
+    assert len(set(outline.ids)) == len(outline.ids)
+    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
+    assert {"The λ path", "Activation maximisation", "Bias prediction and maps"} <= {
+        text for level, text in outline.headings if level == 2
+    }
+    assert not re.search(r">\s*(None|nan|inf)\b(?! stated| of the)", full.partition("<script")[0])
+
+
+def test_the_section_of_the_path(full: str) -> None:
+    section = section_of(full, "l2-path")
+    assert len(re.findall(r'data-chart="path-am_path-', section)) == 9
+    text = text_of(section)
+    assert "λ·V = 1e−5 × 20,000 = 0.2 as coded" in text
+    assert "the centring limit, output_centred" in text
+    assert re.search(r"1e−6 4e−4 0\.99 % 5\.1", text)
+
+
+def test_no_solution_of_the_path_is_anywhere_else(full: str) -> None:
+    results = section_of(full, "results") + section_of(full, "intervals")
+    assert "@" not in text_of(results)
+    assert "best score on" in full
+    assert "@" not in full[full.index('class="finding"') : full.index('class="facts"')]
+
+
+def test_the_table_of_activation_maximisation(full: str) -> None:
+    section = section_of(full, "activation")
+    rows = re.findall(r"<tr><th scope=\"row\".*?</tr>", section, re.DOTALL)
+    told = [text_of(row).split() for row in rows]
+    assert [row[0] for row in told] == ["am", "am_", "am_"]
+    assert "over 100 %" in text_of(rows[1])
+    assert "8.5e−4" in text_of(rows[1])  # λ times 85 words
+    assert re.search(r"× \d", text_of(rows[0]))
+    assert "are still those for λ on each word" in section
+
+
+def test_imported_models_are_told_of(full: str) -> None:
+    text = text_of(section_of(full, "spaces"))
+    assert "gpt_in and gpt_out are one space under several names" in text
+    assert "a Hugging Face model" in text
+    assert "Pearson’s r = 0.851 (paper 0.85)" in text
+    assert "output, centred by its mean with words weighted by the softmax of the bias" in text
+    assert "random vectors with the words and norms of output" in text
+    bias = text_of(section_of(full, "bias"))
+    assert "gpt_out : the softmax of this model has no bias" in bias
+
+
+def test_the_appendix(full: str) -> None:
+    section = section_of(full, "appendix")
+    text = text_of(section)
+    assert "AM vectors 16 0.200 [0.180, 0.220] 0.800 [0.770, 0.830] 0.195" in text
+    assert "Not computed: too few words." in text
+    assert "Not drawn: no words." in text
+    assert section.count('data-chart="map-') == 1
+    assert "archipelago" in text
+
+
+def test_imported_models_alone_need_no_history_and_no_corpus(tmp_path: Path) -> None:
+    html = built(tmp_path, spaces=IMPORTED, models=[], language_models=MODELS)
+    headings = {text for level, text in Outline(html).headings if level == 2}
+    assert "Language models" not in headings
+    assert "Bias and frequency" in headings
+
+
+def test_a_path_without_scores_has_its_table(tmp_path: Path) -> None:
+    path = make_path("output", 85) | {"gap": None, "passes": None}
+    section = section_of(built(tmp_path, l2_paths={"am_path": path}), "l2-path")
+    assert "No task has a score along this path." in section
+    assert "data-chart" not in section
+    assert "1e−6 4e−4 – –" in text_of(section)
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:

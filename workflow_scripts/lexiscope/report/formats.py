@@ -120,6 +120,8 @@ def space_label(kind: str, section: Mapping[str, Any]) -> str:
         return f"first {section.get('dim', '')} principal components of {of}"
     if kind == "random" and section.get("like"):
         return f"random vectors with the words and norms of {section['like']}"
+    if kind in ("lm_input", "lm_output") and section.get("model"):
+        return f"{'input' if kind == 'lm_input' else 'output'} embeddings of {section['model']}"
     if kind == "activation_maximisation" and of:
         return f"activation maximisation of {of}"
     return kind_label(kind)

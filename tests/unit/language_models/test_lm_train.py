@@ -57,7 +57,7 @@ class Run:
 
 def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let training stop as a kill would, before the step numbered ``steps``."""
-    one_step = train.Trainer._train_step
+    one_step = train.Trainer.train_step
     done = 0
 
     def stopping(self: train.Trainer) -> int:
@@ -67,7 +67,7 @@ def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
         done += 1
         return one_step(self)
 
-    monkeypatch.setattr(train.Trainer, "_train_step", stopping)
+    monkeypatch.setattr(train.Trainer, "train_step", stopping)
 
 
 def unigram_perplexity(corpus: EncodedCorpus) -> float:

@@ -136,12 +136,11 @@ def join(processes: int, device: str) -> Iterator[World]:
             world_size=size,
             device_id=where if where.type == "cuda" else None,
         )
-    try:
-        with _quiet() if rank > 0 else contextlib.nullcontext():
-            yield World(rank, size, where)
-    finally:
-        if not met_before:
-            torch.distributed.destroy_process_group()
+    with _quiet() if rank > 0 else contextlib.nullcontext():
+        yield World(rank, size, where)
+    # Not after an error: the farewell would wait for processes that wait for this one.
+    if not met_before:
+        torch.distributed.destroy_process_group()
 
 
 def _own_gpu(local_rank: int) -> torch.device:

@@ -187,6 +187,7 @@ class Trainer:
         self.hidden: State
         self._start_streams()
         self.state = TrainingState()
+        self._clock = self._saved_at = time.monotonic()
 
     def run(self) -> None:
         """Train until the epochs are over or patience is at its end."""
@@ -195,11 +196,10 @@ class Trainer:
         self._resume()
         state, config = self.state, self.config
         total = config.epochs * self.data.n_tokens("train")
-        self._clock = self._saved_at = time.monotonic()
         with Progress("training the language model", total=total, unit="tokens") as progress:
             progress.resume_at(state.tokens)
             while not state.finished:
-                n_tokens = self._train_step()
+                n_tokens = self.train_step()
                 at_end = state.window == len(self.streams)
                 if at_end or (config.eval_every and state.step % config.eval_every == 0):
                     self._validate()
@@ -222,7 +222,8 @@ class Trainer:
 
     # One step ----------------------------------------------------------------------------------------
 
-    def _train_step(self) -> int:
+    def train_step(self) -> int:
+        """Take one step of the optimisers; returns the number of targets, in all processes."""
         state, config, streams = self.state, self.config, self.streams
         rate = scheduled_rate(state.step, config.epochs * -(-len(streams) // config.accumulate), config)
         windows = range(state.window, min(state.window + config.accumulate, len(streams)))
@@ -377,6 +378,7 @@ class Trainer:
         self.hidden = own["hidden.0"].to(self.device), own["hidden.1"].to(self.device)
         self.best = {name: tensors[f"best.{name}"].to(self.device) for name in self.best}
         self.state = TrainingState(**state)
+        self._clock = time.monotonic()
         logger.info("resuming after step %d (epoch %d)", self.state.step, self.state.epoch + 1)
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -390,11 +391,16 @@ def test_torchrun_and_a_killed_training_started_again_give_the_same_bytes(
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*torchrun, str(tmp_path / "script.py"), json.dumps(whole)]
     by_torchrun = subprocess.Popen(command, env=environment)
-    ours = subprocess.Popen([sys.executable, "-c", SCRIPT, json.dumps(killed)], env=environment)
+    log = tmp_path / "killed.log"
+    told = json.dumps({**killed, "log": str(log)})
+    ours = subprocess.Popen([sys.executable, "-c", SCRIPT, told], env=environment)
     checkpoint = tmp_path / "killed" / "checkpoint" / "state-0.safetensors"
     wait_until(lambda: checkpoint.exists() or ours.poll() is not None, 120)
     ours.send_signal(signal.SIGKILL)
     ours.wait()
+    pids = [int(pid) for pid in re.findall(r"process \d of 2 started, pid (\d+)", log.read_text())]
+    assert len(pids) == 2
+    wait_until(lambda: not any(map(is_alive, pids)))
     assert not Path(killed["output"]).exists()
     in_processes(2, tmp_path / "again", lambda _: train.train_language_model(**killed))
     assert by_torchrun.wait(timeout=120) == 0

@@ -29,7 +29,7 @@ from lexiscope.files import read_json, write_json
 RENDEZVOUS = "LEXISCOPE_RENDEZVOUS"
 """Environment variable with the address where the processes meet."""
 
-PARENT_CHECK_SECONDS = 0.5
+PARENT_CHECK_SECONDS = 0.2
 CALL, MEETING_POINT = "call.json", "meeting-point"
 
 logger = logging.getLogger("lexiscope")

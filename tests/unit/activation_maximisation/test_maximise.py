@@ -66,7 +66,7 @@ def test_as_coded_equals_the_dense_program(l2: float, batch_size: int) -> None:
     config = make_config(objective="as_coded", l2=l2, epochs=5, learning_rate=5e-3, batch_size=batch_size)
     layer, training = make_layer(), as_coded.Training.start(make_start())
     for epoch in range(config.epochs):
-        as_coded.run_epoch(training, layer, config, seed=7, epoch=epoch)
+        as_coded.run_epoch(training, layer, torch.arange(N_WORDS), config, seed=7, epoch=epoch)
     expected = keras_dense(layer, make_start(), config, seed=7)
     torch.testing.assert_close(training.rows.value, expected, rtol=0, atol=1e-10)
 
@@ -101,7 +101,7 @@ def test_at_the_optimum_the_vector_is_the_centred_output_row() -> None:
 def test_blocks_of_the_softmax_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, start, words = make_layer(), make_start(), torch.arange(N_WORDS)
     whole = layer.cross_entropy(start, words)
-    monkeypatch.setattr(softmax, "MAX_LOGITS", 7 * N_WORDS)
+    monkeypatch.setitem(softmax.LOGITS_AT_ONCE, "cpu", 7 * N_WORDS)
     blocks = layer.cross_entropy(start, words)
     torch.testing.assert_close(whole.loss, blocks.loss)
     torch.testing.assert_close(whole.gradient, blocks.gradient)

@@ -36,20 +36,28 @@ class Training:
 
 
 def run_epoch(
-    training: Training, layer: SoftmaxLayer, config: ActivationMaximisationConfig, seed: int, epoch: int
+    training: Training,
+    layer: SoftmaxLayer,
+    targets: Tensor,
+    config: ActivationMaximisationConfig,
+    seed: int,
+    epoch: int,
 ) -> None:
-    """Show every word once, in a new random order; an epoch ends with all rows up to date."""
-    order = np.random.default_rng([seed, epoch]).permutation(layer.n_words)
+    """Show every word once, in a new random order; an epoch ends with all rows up to date.
+
+    ``targets`` are the words' rows in the layer, shape (n,).
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(targets))
     for start in range(0, len(order), config.batch_size):
         batch = torch.from_numpy(order[start : start + config.batch_size]).to(layer.weight.device)
         training.step += 1
         rows = _caught_up(training, batch, training.step - 1, config)
         # Keras averages over the rows of the batch at hand: the last one may be short.
-        gradient = layer.cross_entropy(rows.value, batch).gradient.div_(len(batch))
+        gradient = layer.cross_entropy(rows.value, targets[batch]).gradient.div_(len(batch))
         rows.step(gradient.add_(rows.value, alpha=2 * config.l2), training.step, config.learning_rate)
         training.rows.put(batch, rows)
         training.reached[batch] = training.step
-    everything = torch.arange(layer.n_words, device=layer.weight.device)
+    everything = torch.arange(len(targets), device=targets.device)
     for batch in torch.split(everything, config.batch_size):
         training.rows.put(batch, _caught_up(training, batch, training.step, config))
     training.reached.fill_(training.step)

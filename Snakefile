@@ -11,6 +11,7 @@ include: "rules/embeddings.smk"
 include: "rules/language_models.smk"
 include: "rules/activation_maximisation.smk"
 include: "rules/evaluation.smk"
+include: "rules/analysis.smk"
 include: "rules/report.smk"
 
 

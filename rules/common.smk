@@ -55,8 +55,55 @@ def space_file(space):
     return f"{RESULTS}/spaces/{space}.safetensors"
 
 
+def source_space(wildcards):
+    """The file of the space that a space is made of."""
+    return space_file(STUDY.spaces[wildcards.space].of)
+
+
+def path_folder(path):
+    return f"{RESULTS}/l2_paths/{path}"
+
+
+def prediction_file(space):
+    return f"{RESULTS}/analysis/bias_prediction/{space}.json"
+
+
+def map_file(name):
+    return f"{RESULTS}/analysis/maps/{name}.json"
+
+
+def output_layer_file(model):
+    """The whole softmax layer of a language model."""
+    return f"{RESULTS}/language_models/{model}.output.safetensors"
+
+
+def whole_layer(config):
+    """The layer, as an input, for a softmax over the whole vocabulary; nothing otherwise."""
+    return (
+        [output_layer_file(PLAN.model_of(config.of))]
+        if config.softmax_over == "vocabulary"
+        else []
+    )
+
+
+def model_of(wildcards):
+    """The settings of the language model that a space is taken from."""
+    return STUDY.language_models[STUDY.spaces[wildcards.space].model]
+
+
 def receipt_file(dataset):
     return f"{RESULTS}/data/{dataset}.json"
+
+
+def lm_1b_receipt(model):
+    """The receipt of the released files, where the study does not say where they lie."""
+    return [receipt_file("lm_1b")] if PLAN.model_path(model) is None else []
+
+
+def like_of(wildcards):
+    """The space whose norms the random vectors have, as an input; nothing if they have their own."""
+    like = STUDY.spaces[wildcards.space].like
+    return [space_file(like)] if like else []
 
 
 def corpus_folder(corpus):

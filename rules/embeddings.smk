@@ -141,7 +141,8 @@ rule adopt_glove_python:
 rule draw_random_vectors:
     """Draw Gaussian vectors for the control space {wildcards.space}."""
     input:
-        lexicon=lexicon_file(),
+        lexicon=lambda wildcards: [] if like_of(wildcards) else lexicon_file(),
+        like=lambda wildcards: like_of(wildcards),
     output:
         space=space_file("{space}"),
     log:
@@ -161,6 +162,30 @@ rule draw_random_vectors:
         code=digest("draw_random_vectors"),
     script:
         "../workflow_scripts/draw_random_vectors.py"
+
+
+rule transform_space:
+    """Make the control space {wildcards.space} of another space."""
+    input:
+        space=source_space,
+    output:
+        space=space_file("{space}"),
+    log:
+        f"{LOGS}/transform_space/{{space}}.log",
+    benchmark:
+        f"{TIMINGS}/transform_space.{{space}}.tsv"
+    wildcard_constraints:
+        space=one_of(PLAN.spaces("centred", "all_but_the_top", "pca")),
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=megabytes(1000, per_input_mb=10),
+        runtime=minutes(100),
+    params:
+        config=lambda wildcards: settings_of(STUDY.spaces[wildcards.space]),
+        code=digest("transform_space"),
+    script:
+        "../workflow_scripts/transform_space.py"
 
 
 rule import_space:

@@ -8,8 +8,12 @@ rule build_report:
         per_item=rules.merge_scores.output.per_item,
         spaces=[space_file(space) for space in PLAN.spaces()],
         histories=[
-            f"{RESULTS}/language_models/{model}.history.json" for model in PLAN.models
+            f"{RESULTS}/language_models/{model}.history.json"
+            for model in PLAN.models_of("char_cnn_lstm")
         ],
+        paths=[path_folder(path) for path in STUDY.l2_paths],
+        bias_predictions=[prediction_file(space) for space in PLAN.predicted_biases],
+        maps=[map_file(name) for name in STUDY.analysis.maps],
         corpora=[corpus_folder(corpus) for corpus in PLAN.corpora],
         receipts=[receipt_file(dataset) for dataset in PLAN.datasets],
     output:
@@ -27,7 +31,10 @@ rule build_report:
     params:
         study=settings_of(STUDY),
         spaces=PLAN.spaces(),
-        models=PLAN.models,
+        models=PLAN.models_of("char_cnn_lstm"),
+        paths=list(STUDY.l2_paths),
+        bias_predictions=PLAN.predicted_biases,
+        maps=list(STUDY.analysis.maps),
         corpora=PLAN.corpora,
         datasets=PLAN.datasets,
         timings=TIMINGS,

@@ -9,6 +9,11 @@ build_report(
     spaces=dict(zip(snakemake.params.spaces, snakemake.input.spaces, strict=True)),
     histories=dict(zip(snakemake.params.models, snakemake.input.histories, strict=True)),
     corpora=dict(zip(snakemake.params.corpora, snakemake.input.corpora, strict=True)),
+    paths=dict(zip(snakemake.params.paths, snakemake.input.paths, strict=True)),
+    bias_predictions=dict(
+        zip(snakemake.params.bias_predictions, snakemake.input.bias_predictions, strict=True)
+    ),
+    maps=dict(zip(snakemake.params.maps, snakemake.input.maps, strict=True)),
     receipts=dict(zip(snakemake.params.datasets, snakemake.input.receipts, strict=True)),
     timings=snakemake.params.timings,
     output=snakemake.output.report,

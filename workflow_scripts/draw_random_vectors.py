@@ -3,7 +3,8 @@
 from lexiscope.embeddings.random_vectors import draw_random_vectors
 
 draw_random_vectors(
-    lexicon=snakemake.input.lexicon[0],
+    lexicon=next(iter(snakemake.input.lexicon), None),
+    like=next(iter(snakemake.input.like), None),
     config=snakemake.params.config,
     output=snakemake.output.space,
     seed=snakemake.params.seed,

@@ -4,6 +4,7 @@ from lexiscope.activation_maximisation.maximise import maximise_activation
 
 maximise_activation(
     output_space=snakemake.input.output_space,
+    layer=next(iter(snakemake.input.layer), None),
     config=snakemake.params.config,
     output=snakemake.output.space,
     checkpoint=snakemake.params.checkpoint,

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lexiscope.config.references import sources_of_spaces
 from lexiscope.config.study import Study
 from lexiscope.data.catalogue import load_catalogue
 from lexiscope.data.prepare import dataset_inputs
@@ -18,6 +19,10 @@ from lexiscope.embeddings.config import FileConfig
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.tasks import resolve_tasks
 from lexiscope.files import digest_json
+from lexiscope.language_models.config import InputSpaceConfig, OutputSpaceConfig
+
+LM_1B = "lm_1b"
+"""Catalogue key of the released model."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +42,53 @@ class Plan:
         spaces = self.study.spaces.items()
         return [name for name, space in spaces if space.kind == "glove" and space.backend == backend]
 
+    def spaces_of(self, which: str, *model_kinds: str) -> list[str]:
+        """Names of the spaces of one kind, ``lm_input`` or ``lm_output``, of models of these kinds."""
+        models = self.study.language_models
+        return [
+            name
+            for name, space in self.study.spaces.items()
+            if isinstance(space, InputSpaceConfig | OutputSpaceConfig)
+            and space.kind == which
+            and models[space.model].kind in model_kinds
+        ]
+
     @cached_property
     def models(self) -> list[str]:
         """Names of the language models that some space is taken from."""
         used = {space.model for space in self.study.spaces.values() if hasattr(space, "model")}
         return [name for name in self.study.language_models if name in used]
 
+    def models_of(self, *kinds: str) -> list[str]:
+        """Those of the models in use that are of these kinds."""
+        return [name for name in self.models if self.study.language_models[name].kind in kinds]
+
     @cached_property
     def lexicon_corpus(self) -> str | None:
         """The corpus that the lexicon counts; None when the study trains nothing and has no lexicon."""
         if self.study.lexicon.corpus is not None:
             return self.study.lexicon.corpus
-        if self.models:
-            return self.study.language_models[self.models[0]].corpus
-        trained = [space.corpus for space in self.study.spaces.values() if hasattr(space, "corpus")]
-        return trained[0] if trained else None
+        return next(iter(self._trained_on), None)
+
+    @cached_property
+    def _trained_on(self) -> list[str]:
+        """The corpora of models and spaces in use, models first."""
+        models = [self.study.language_models[name] for name in self.models]
+        users: list[Any] = [*models, *self.study.spaces.values()]
+        return [user.corpus for user in users if hasattr(user, "corpus")]
 
     @cached_property
     def corpora(self) -> list[str]:
         """Names of the corpora that are encoded."""
-        used = {self.lexicon_corpus}
-        used |= {self.study.language_models[name].corpus for name in self.models}
-        used |= {space.corpus for space in self.study.spaces.values() if hasattr(space, "corpus")}
+        used = {self.lexicon_corpus, *self._trained_on}
         return [name for name in self.study.corpora if name in used]
+
+    @cached_property
+    def predicted_biases(self) -> list[str]:
+        """Names of the spaces from which the softmax bias is predicted."""
+        if self.study.analysis.bias_prediction is None:
+            return []
+        return self.spaces("activation_maximisation")
 
     @cached_property
     def tasks(self) -> dict[str, tuple[str, ...]]:
@@ -70,6 +99,7 @@ class Plan:
     def datasets(self) -> list[str]:
         """Catalogue keys of all datasets that are prepared."""
         used = [key for corpus in self.corpora for key in self.study.corpora[corpus].datasets]
+        used += [LM_1B for model in self.models_of("lm_1b") if self.model_path(model) is None]
         used += [key for datasets in self.tasks.values() for key in datasets]
         return list(dict.fromkeys(used))
 
@@ -105,6 +135,25 @@ class Plan:
         entry = load_catalogue()[dataset]
         return sum(part.bytes or 0 for part in (*entry.files, *entry.archives.values())) / 1e6
 
+    def model_path(self, model: str) -> str | None:
+        """The file or folder that a model is read from, as the study gives it."""
+        return getattr(self.study.language_models[model], "path", None)
+
+    def model_folder(self, model: str) -> str:
+        """The folder of the released lm_1b: the user's, or that of the data set."""
+        return self.model_path(model) or str(self.data_root / LM_1B)
+
+    def model_files(self, model: str) -> list[str]:
+        """Files of an imported model that are there already; a model on the hub has none."""
+        path = Path(self.model_path(model) or "")
+        if self.model_path(model) is None or not path.exists():
+            return []
+        return (
+            [str(path)]
+            if path.is_file()
+            else sorted(str(file) for file in path.iterdir() if file.is_file())
+        )
+
     def corpus_mb(self, corpus: str) -> float:
         """Size of the text that a corpus is made of, in megabytes."""
         config = self.study.corpora[corpus]
@@ -117,15 +166,16 @@ class Plan:
         Raises
         ------
         LexiscopeError
-            If a vector file, a text file or a file of a mirror is missing.
+            If a vector file, a model's file, a text file or a file of a mirror is missing.
         """
         for name, space in self.study.spaces.items():
-            if isinstance(space, FileConfig) and not Path(space.path).is_file():
-                raise LexiscopeError(
-                    f"there is no file {space.path!r}",
-                    where=f"spaces.{name}.path",
-                    remedy=_neighbours(Path(space.path)),
-                )
+            if isinstance(space, FileConfig):
+                _demand(Path(space.path), "file", f"spaces.{name}.path")
+        for name in self.models:
+            path = self.model_path(name)
+            kind = self.study.language_models[name].kind
+            if path is not None and kind != "huggingface":
+                _demand(Path(path), "folder" if kind == "lm_1b" else "file", f"language_models.{name}.path")
         for corpus in self.corpora:
             self.study.corpora[corpus].text_paths()
         for dataset in self.datasets:
@@ -146,21 +196,23 @@ class Plan:
     def model_of(self, space: str) -> str:
         """The language model behind a space, or the space's kind when there is none."""
         config = self.study.spaces[space]
-        if hasattr(config, "of"):
-            return self.model_of(config.of)
+        source = sources_of_spaces(self.study).get(space)
+        if source is not None and config.kind != "random":
+            return self.model_of(source)
         return getattr(config, "model", config.kind)
 
     def space_recipe(self, space: str) -> dict[str, Any]:
         """All settings that a space depends on, and no others."""
         config = self.study.spaces[space]
         recipe: dict[str, Any] = {"space": config.model_dump(mode="json"), "seed": self.space_seed(space)}
-        if hasattr(config, "of"):
-            recipe["of"] = self.space_recipe(config.of)
+        if (source := sources_of_spaces(self.study).get(space)) is not None:
+            recipe["of"] = self.space_recipe(source)
         if hasattr(config, "model"):
             model = self.study.language_models[config.model]
             recipe["model"] = model.model_dump(mode="json")
             recipe["model_seed"] = self.model_seed(config.model)
-            recipe["corpus"] = self._corpus_recipe(model.corpus)
+            if hasattr(model, "corpus"):
+                recipe["corpus"] = self._corpus_recipe(model.corpus)
         if hasattr(config, "corpus"):
             recipe["corpus"] = self._corpus_recipe(config.corpus)
         if self.lexicon_corpus is not None:
@@ -174,8 +226,33 @@ class Plan:
 
     def config_sha256(self, space: str) -> str:
         """Digest of all settings that the scores of a space depend on."""
+        return self._scored(self.space_recipe(space))
+
+    def path_seed(self, path: str) -> int:
+        """The seed of a λ path: its own if it has one, else the study's."""
+        own = self.study.l2_paths[path].seed
+        return self.study.seed if own is None else own
+
+    def path_sha256(self, path: str) -> str:
+        """Digest of all settings that the scores along a λ path depend on."""
+        config = self.study.l2_paths[path]
+        return self._scored(
+            [config.model_dump(mode="json"), self.path_seed(path), self.space_recipe(config.of)]
+        )
+
+    def analysis_seed(self, analysis: Any) -> int:
+        """The seed of an analysis: its own if it has one, else the study's."""
+        return self.study.seed if analysis.seed is None else analysis.seed
+
+    def _scored(self, recipe: Any) -> str:
         protocol = self.study.protocol.model_dump(mode="json")
-        return digest_json([self.space_recipe(space), protocol, self.study.data.source])
+        return digest_json([recipe, protocol, self.study.data.source])
+
+
+def _demand(path: Path, what: str, where: str) -> None:
+    if path.is_file() if what == "file" else path.is_dir():
+        return
+    raise LexiscopeError(f"there is no {what} {str(path)!r}", where=where, remedy=_neighbours(path))
 
 
 def _neighbours(path: Path) -> str:

@@ -23,7 +23,7 @@ class MaximisationConfig(Section):
         The words that the softmax runs over: those of the space, which a ``lexicon`` may have chosen (as
         the paper's 20,000), or the whole ``vocabulary`` of its language model.
     bias
-        Whether the softmax bias takes part.
+        Whether the softmax bias takes part; ``auto`` if the layer has one.
     tolerance
         Of ``exact``: a word is done when it is proved to be within this share of its optimum.
     precision
@@ -32,7 +32,7 @@ class MaximisationConfig(Section):
 
     of: Name
     softmax_over: Literal["lexicon", "vocabulary"] = "lexicon"
-    bias: bool = True
+    bias: Literal["auto"] | bool = "auto"
     tolerance: float = Field(0.01, gt=0, lt=1)
     precision: Literal["float32", "mixed"] = "float32"
     batch_size: int = Field(1024, ge=1, description="Words at a time.")

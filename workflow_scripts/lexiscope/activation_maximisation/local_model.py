@@ -21,7 +21,7 @@ MAX_LINE_SEARCHES = 8
 SHRINK = 0.4
 SUFFICIENT_DECREASE = 1e-3
 CLOSE_ENOUGH = 2e-3
-"""A certificate of this share of the objective ends Newton's iteration: the model is no better than that."""
+"""A certificate of this share of the objective ends Newton's iteration: no model is better than that."""
 
 ROOT_ITERATIONS = 14
 ROOT_TOLERANCE = 1e-2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -63,8 +63,12 @@ class SoftmaxLayer:
         self._factor = weight.bfloat16() if low else weight
 
     @classmethod
-    def from_space(cls, space: EmbeddingSpace, *, bias: bool, device: torch.device) -> SoftmaxLayer:
+    def from_space(
+        cls, space: EmbeddingSpace, *, bias: Literal["auto"] | bool, device: torch.device
+    ) -> SoftmaxLayer:
         """The layer whose rows are the vectors of an output space and whose bias is its column ``bias``.
+
+        With ``auto`` a space without that column is a layer without a bias.
 
         Raises
         ------
@@ -74,7 +78,7 @@ class SoftmaxLayer:
         weight = torch.from_numpy(space.vectors).to(device)
         if len(space) < 2:
             raise LexiscopeError("a softmax layer of fewer than two words has nothing to choose from")
-        if not bias:
+        if bias is False or (bias == "auto" and "bias" not in space.columns):
             return cls(weight, torch.zeros(len(space), device=device))
         if "bias" not in space.columns:
             raise LexiscopeError(
@@ -103,7 +107,7 @@ class SoftmaxLayer:
 
         Without the target's own term nothing cancels where its probability is almost one.
         """
-        n, dim = inputs.shape
+        n = len(inputs)
         columns = max(1, LOGITS_AT_ONCE[inputs.device.type] // max(1, n))
         sums = torch.zeros_like(inputs)
         mass = inputs.new_zeros(n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lexiscope.config.base import suggest
@@ -16,27 +16,29 @@ if TYPE_CHECKING:
 
 Finding = tuple[KeyPath, str, str | None]
 
-OUTPUT_LAYER_KINDS = ("lm_output",)
-"""Kinds of space that hold a softmax layer, which activation maximisation can start from."""
+SOURCE_KEYS = ("of", "like")
+"""Keys of a space that name another space, which it is made of."""
 
 
 def dangling_references(study: Study) -> Iterator[Finding]:
     """Every name that nothing answers to: its key path, what is wrong, and a suggestion."""
     yield from _datasets(study)
     for name, model in study.language_models.items():
-        yield from _corpus(study, ("language_models", name, "corpus"), model.corpus)
+        path: KeyPath = ("language_models", name)
+        if (corpus := getattr(model, "corpus", None)) is not None:
+            yield from _corpus(study, (*path, "corpus"), corpus)
+        if model.kind == "lm_1b" and model.path is None and study.data.source == "miniature":
+            yield path, "the miniature has no lm_1b", "give the folder of the released files as 'path'"
     if study.lexicon.corpus is not None:
         yield from _corpus(study, ("lexicon", "corpus"), study.lexicon.corpus)
-    for name, space in study.spaces.items():
-        path: KeyPath = ("spaces", name)
-        if (corpus := getattr(space, "corpus", None)) is not None:
-            yield from _corpus(study, (*path, "corpus"), corpus)
-        if (model_name := getattr(space, "model", None)) is not None:
-            yield from _unknown((*path, "model"), "language model", model_name, study.language_models)
-        if space.kind == "activation_maximisation":
-            yield from _output_layer(study, (*path, "of"), space.of)
-        if space.kind == "random" and not _has_lexicon(study):
-            yield path, "random vectors need the words of a lexicon", "name a corpus in lexicon.corpus"
+    yield from _spaces(study)
+    for name, path_config in study.l2_paths.items():
+        yield from _output_layer(study, ("l2_paths", name, "of"), path_config.of)
+        if name in study.spaces:
+            yield ("l2_paths", name), f"a space is called {name!r} too", "give the path another name"
+    for name, chart in study.analysis.maps.items():
+        for key in ("start", "end"):
+            yield from _space(study, ("analysis", "maps", name, key), getattr(chart, key))
     for number, task in enumerate(study.tasks):
         try:
             resolve_tasks([task])
@@ -44,14 +46,60 @@ def dangling_references(study: Study) -> Iterator[Finding]:
             yield ("tasks", number), error.problem, error.remedy
 
 
+def _spaces(study: Study) -> Iterator[Finding]:
+    for name, space in study.spaces.items():
+        path: KeyPath = ("spaces", name)
+        if (corpus := getattr(space, "corpus", None)) is not None:
+            yield from _corpus(study, (*path, "corpus"), corpus)
+        if (model_name := getattr(space, "model", None)) is not None:
+            yield from _unknown((*path, "model"), "language model", model_name, study.language_models)
+            model = study.language_models.get(model_name)
+            if space.kind == "lm_input" and model is not None and model.kind == "softmax_file":
+                yield (*path, "model"), f"{model_name!r} is a softmax layer alone, without an input", None
+        if space.kind == "activation_maximisation":
+            yield from _output_layer(study, (*path, "of"), space.of)
+        else:
+            for key in SOURCE_KEYS:
+                if (source := getattr(space, key, None)) is not None:
+                    yield from _space(study, (*path, key), source)
+        if space.kind == "random" and space.like is None and not _has_lexicon(study):
+            remedy = "name a corpus in lexicon.corpus, or a space in 'like'"
+            yield path, "random vectors need the words of a lexicon", remedy
+    for name in _in_a_circle(sources_of_spaces(study)):
+        yield ("spaces", name), "this space is made of itself, by way of others", None
+
+
+def sources_of_spaces(study: Study) -> dict[str, str]:
+    """The space that each space is made of, for those that are made of one."""
+    found = {}
+    for name, space in study.spaces.items():
+        for key in SOURCE_KEYS:
+            if (source := getattr(space, key, None)) is not None:
+                found[name] = source
+    return found
+
+
+def _in_a_circle(sources: Mapping[str, str]) -> Iterator[str]:
+    for name in sources:
+        seen, at = {name}, sources[name]
+        while at in sources and at not in seen:
+            seen.add(at)
+            at = sources[at]
+        if at == name:
+            yield name
+
+
 def _has_lexicon(study: Study) -> bool:
-    spaces = study.spaces.values()
-    trained = any(hasattr(space, "corpus") or hasattr(space, "model") for space in spaces)
-    return trained or study.lexicon.corpus is not None
+    trained = [*study.spaces.values(), *study.language_models.values()]
+    return study.lexicon.corpus is not None or any(hasattr(thing, "corpus") for thing in trained)
 
 
 def _corpus(study: Study, path: KeyPath, name: str) -> Iterator[Finding]:
     yield from _unknown(path, "corpus", name, study.corpora)
+
+
+def _space(study: Study, path: KeyPath, name: str) -> Iterator[Finding]:
+    yield from _unknown(path, "space", name, study.spaces)
 
 
 def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Iterator[Finding]:
@@ -62,7 +110,7 @@ def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Itera
 
 
 def _output_layer(study: Study, path: KeyPath, name: str) -> Iterator[Finding]:
-    layers = [key for key, space in study.spaces.items() if space.kind in OUTPUT_LAYER_KINDS]
+    layers = [key for key, space in study.spaces.items() if space.kind == "lm_output"]
     if name in study.spaces and name not in layers:
         kind = study.spaces[name].kind
         yield path, f"{name!r} is a {kind} space, and has no softmax layer", suggest(name, layers)

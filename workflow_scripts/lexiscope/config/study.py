@@ -10,25 +10,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from lexiscope.activation_maximisation.config import ActivationMaximisationConfig
+from lexiscope.activation_maximisation.config import ActivationMaximisationConfig, L2PathConfig
+from lexiscope.analysis.config import AnalysisConfig
 from lexiscope.config.base import Name, Section
 from lexiscope.corpora.config import CorpusConfig
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.embeddings.config import (
+    AllButTheTopConfig,
+    CentredConfig,
     ExportFormat,
     FastTextConfig,
     FileConfig,
     GloVeConfig,
+    PCAConfig,
     RandomConfig,
     Word2VecConfig,
 )
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.language_models.config import CharCNNLSTMConfig, InputSpaceConfig, OutputSpaceConfig
+from lexiscope.language_models.imports.config import HuggingFaceConfig, LM1BConfig, SoftmaxFileConfig
 from lexiscope.report.config import ReportConfig
 
 StudyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 
-LanguageModelConfig = CharCNNLSTMConfig
+LanguageModelConfig = Annotated[
+    CharCNNLSTMConfig | LM1BConfig | HuggingFaceConfig | SoftmaxFileConfig,
+    Field(discriminator="kind"),
+]
 
 SpaceConfig = Annotated[
     Word2VecConfig
@@ -38,6 +46,9 @@ SpaceConfig = Annotated[
     | InputSpaceConfig
     | OutputSpaceConfig
     | ActivationMaximisationConfig
+    | CentredConfig
+    | AllButTheTopConfig
+    | PCAConfig
     | FileConfig,
     Field(discriminator="kind"),
 ]
@@ -75,7 +86,9 @@ class Study(Section):
     language_models: dict[Name, LanguageModelConfig] = Field({})
     lexicon: LexiconConfig = LexiconConfig()
     spaces: dict[Name, SpaceConfig] = Field(min_length=1)
+    l2_paths: dict[Name, L2PathConfig] = Field({})
     tasks: tuple[str, ...] = ()
     protocol: ProtocolConfig = ProtocolConfig()
+    analysis: AnalysisConfig = AnalysisConfig()
     export: tuple[ExportFormat, ...] = ()
     report: ReportConfig = ReportConfig()

@@ -23,6 +23,7 @@ from lexiscope.evaluation.scores import (
     write_evaluation,
 )
 from lexiscope.evaluation.tasks import TASKS, Dataset, TaskGroup
+from lexiscope.files import read_json
 from lexiscope.progress import Progress
 from lexiscope.stage import stage_entry
 
@@ -80,6 +81,40 @@ def evaluate_space(
         identity=Identity(**identity),
     )
     write_evaluation(evaluation, scores, items)
+
+
+@stage_entry
+def evaluate_l2_path(
+    *,
+    path: Path,
+    task: str,
+    receipts: Mapping[str, Path],
+    protocol: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    scores: Path,
+    items: Path,
+) -> None:
+    """Score every space of a λ path on the datasets of one task group.
+
+    The rows name their space ``path@λ``, such as ``am_path@1e-05``. Parameters are those of
+    `evaluate_space`, but ``path`` is the path's folder, and the space of ``identity`` is the path's name.
+
+    Raises
+    ------
+    LexiscopeError
+        As `evaluate_space`, or if the folder is no finished path.
+    """
+    group = _task_group(task)
+    at_hand = _read_receipts(group, receipts)
+    listed = read_json(Path(path) / "path.json")
+    rules = ProtocolConfig.model_validate(dict(protocol))
+    whole = Evaluation()
+    for l2, file in zip(listed["l2"], listed["files"], strict=True):
+        who = Identity(**{**identity, "space": f"{identity['space']}@{l2:g}"})
+        found = evaluate_group(load_space(Path(path) / file), group, at_hand, protocol=rules, identity=who)
+        whole.scores.extend(found.scores)
+        whole.items.extend(found.items)
+    write_evaluation(whole, scores, items)
 
 
 def _task_group(task: str) -> TaskGroup:

@@ -49,7 +49,7 @@ def extract_space(
         any word. ``lm_output``: the word's softmax row; words outside the model's vocabulary have none.
     output
         The space to write. Both have the column ``count`` (int64, occurrences in the training text);
-        ``lm_output`` has also ``bias`` (float32), the softmax bias.
+        ``lm_output`` has also ``bias`` (float32), the softmax bias, and ``row`` (int64), the word's id.
     device
         ``auto``, ``cpu`` or ``cuda``.
     """
@@ -78,6 +78,26 @@ def extract_space(
     logger.info("%s: %d of %d words, %d dimensions", which, len(space), len(words), space.dim)
 
 
+@stage_entry
+def extract_layer(*, model: Path, corpus: Path, output: Path, device: str = "auto") -> None:
+    """Write the whole softmax layer of a language model: a space over its vocabulary, in the order of ids.
+
+    Parameters
+    ----------
+    model, corpus, device
+        As for `extract_space`.
+    output
+        The layer file to write, with the columns ``bias`` and ``count`` of `extract_space`.
+    """
+    data = EncodedCorpus.open(corpus)
+    network, metadata = load_model(model, data.vocabulary.words)
+    network.to(choose_device(device))
+    space = _output_space(network, data.vocabulary, data.vocabulary.words)
+    provenance = {"kind": "lm_output", "config": metadata["config"], "model_sha256": sha256_file(model)}
+    columns = {name: space.columns[name] for name in ("bias", "count")}
+    save_space(EmbeddingSpace(space.words, space.vectors, provenance, columns), output)
+
+
 def _input_space(network: CharCNNLSTM, vocabulary: Vocabulary, words: Sequence[str]) -> EmbeddingSpace:
     vectors = network.input_embeddings(words).cpu().numpy()
     return EmbeddingSpace(tuple(words), vectors, columns={"count": _counts(vocabulary, words)})
@@ -89,7 +109,7 @@ def _output_space(network: CharCNNLSTM, vocabulary: Vocabulary, words: Sequence[
         logger.warning("%d words of the lexicon have no softmax row", len(words) - len(known))
     rows = vocabulary.ids(known)
     weight, bias = (tensor.cpu().numpy() for tensor in network.output_layer())
-    columns = {"bias": bias[rows], "count": vocabulary.counts[rows]}
+    columns = {"bias": bias[rows], "count": vocabulary.counts[rows], "row": rows}
     return EmbeddingSpace(tuple(known), np.ascontiguousarray(weight[rows]), columns=columns)
 
 

@@ -67,6 +67,183 @@ def test_the_digest_of_a_space_follows_its_own_settings_only() -> None:
     assert before.config_sha256("word2vec") == plan(study="other").config_sha256("word2vec")
 
 
+IMPORTED: dict[str, Any] = {
+    "study": "imported",
+    "corpora": {"news": {"sources": ["lm1b"]}},
+    "language_models": {
+        "mine": {"kind": "softmax_file", "path": "layer.npz"},
+        "hub": {"kind": "huggingface", "path": "someone/model"},
+        "released": {"kind": "lm_1b", "path": "released"},
+        "jlm": {"kind": "char_cnn_lstm", "corpus": "news"},
+    },
+    "spaces": {
+        "output": {"kind": "lm_output", "model": "mine"},
+        "hub_input": {"kind": "lm_input", "model": "hub"},
+        "hub_output": {"kind": "lm_output", "model": "hub"},
+        "released_input": {"kind": "lm_input", "model": "released"},
+        "am": {"kind": "activation_maximisation", "of": "output", "objective": "exact"},
+        "centred": {"kind": "centred", "of": "am"},
+        "reduced": {"kind": "pca", "of": "centred", "dim": 5},
+        "random": {"kind": "random", "like": "reduced"},
+    },
+    "l2_paths": {"path": {"of": "output", "l2": [0.1, 1]}},
+    "tasks": ["men"],
+}
+
+
+def imported(**changes: Any) -> Plan:
+    return Plan(validate(IMPORTED | changes))
+
+
+def changed_spaces(**changes: dict[str, Any]) -> dict[str, Any]:
+    spaces: dict[str, Any] = IMPORTED["spaces"]
+    return {**spaces, **{name: {**spaces[name], **change} for name, change in changes.items()}}
+
+
+def changed_models(**changes: dict[str, Any]) -> dict[str, Any]:
+    models: dict[str, Any] = IMPORTED["language_models"]
+    return {**models, **{name: {**models[name], **change} for name, change in changes.items()}}
+
+
+def test_imported_models_need_no_corpus_and_no_lexicon() -> None:
+    assert imported().models == ["mine", "hub", "released"]
+    assert imported().lexicon_corpus is None
+    assert imported().corpora == []
+    assert imported().datasets == ["men"]
+    with_lexicon = imported(lexicon={"corpus": "news"})
+    assert (with_lexicon.lexicon_corpus, with_lexicon.datasets) == ("news", ["lm1b", "men"])
+
+
+def test_models_and_their_spaces_by_kind() -> None:
+    assert imported().models_of("huggingface", "lm_1b") == ["hub", "released"]
+    assert imported().models_of("char_cnn_lstm") == []  # no space is taken from it
+    assert imported().spaces_of("lm_output", "lm_1b", "softmax_file") == ["output"]
+    assert imported().spaces_of("lm_input", "huggingface") == ["hub_input"]
+    assert imported().spaces_of("lm_input", "softmax_file") == []
+    assert imported().spaces("centred", "pca") == ["centred", "reduced"]
+
+
+def test_the_model_of_a_control_is_that_of_its_source() -> None:
+    assert imported().model_of("reduced") == imported().model_of("am") == "mine"
+    assert imported().model_of("hub_output") == "hub"
+    assert imported().model_of("random") == "random"  # of another space it has the norms alone
+    vectors = {"mine": {"kind": "file", "path": "x"}, "c": {"kind": "centred", "of": "mine"}}
+    assert imported(spaces=vectors, l2_paths={}).model_of("c") == "file"
+
+
+def test_the_data_set_lm_1b_is_fetched_only_where_a_space_needs_it() -> None:
+    download = {"source": "download", "root": "fetched"}
+    models = changed_models(released={"path": None})
+    at_hand = imported(data=download)
+    assert "lm_1b" not in at_hand.datasets
+    assert at_hand.model_folder("released") == "released"
+    fetched = imported(data=download, language_models=models)
+    assert fetched.datasets == ["lm_1b", "men"]
+    assert fetched.model_folder("released") == "fetched/lm_1b"
+    assert fetched.model_files("released") == []  # not there yet: its receipt is what is waited for
+    without = {name: space for name, space in IMPORTED["spaces"].items() if name != "released_input"}
+    unused = imported(data=download, language_models=models, spaces=without)
+    assert "lm_1b" not in unused.datasets
+
+
+def test_a_missing_lm_1b_in_the_mirror_is_told(tmp_path: Path) -> None:
+    (tmp_path / "lm_1b").mkdir()
+    models = changed_models(mine={"path": str(tmp_path)}, released={"path": None})
+    spaces = {"i": {"kind": "lm_input", "model": "released"}}
+    mirror = {"source": "mirror", "root": str(tmp_path)}
+    study = imported(data=mirror, language_models=models, spaces=spaces, l2_paths={}, tasks=[])
+    with pytest.raises(LexiscopeError, match=r"vocab-2016"):
+        study.check_inputs()
+
+
+def test_a_missing_model_file_is_told_with_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "released").mkdir()
+    (tmp_path / "layer.npz").write_text("")
+    right = {
+        "mine": {"path": str(tmp_path / "layer.npz")},
+        "released": {"path": str(tmp_path / "released")},
+    }
+    imported(language_models=changed_models(**right)).check_inputs()  # "hub" may be a name on the hub
+
+    def wrong(name: str, path: Path) -> Plan:
+        return imported(language_models=changed_models(**{**right, name: {"path": str(path)}}))
+
+    with pytest.raises(LexiscopeError, match=r"language_models\.mine\.path.*Did you mean 'layer\.npz'"):
+        wrong("mine", tmp_path / "layers.npz").check_inputs()
+    with pytest.raises(LexiscopeError, match=r"released\.path: there is no folder"):
+        wrong("released", tmp_path / "layer.npz").check_inputs()
+    with pytest.raises(LexiscopeError, match=r"Did you mean 'released'"):
+        wrong("released", tmp_path / "relesed").check_inputs()
+    with pytest.raises(LexiscopeError, match=r"there is no file"):
+        wrong("mine", tmp_path / "released").check_inputs()
+    # Nobody looks for the file of a model that is not used.
+    path = IMPORTED["spaces"]["hub_input"]
+    imported(spaces={"hub_input": path}, l2_paths={}).check_inputs()
+
+
+def test_files_of_a_local_model_are_inputs(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "config.json"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "folder").mkdir()
+    local = imported(language_models=changed_models(hub={"path": str(tmp_path)}))
+    expected = [str(tmp_path / "config.json"), str(tmp_path / "model.safetensors")]
+    assert local.model_files("hub") == expected
+    assert imported().model_files("hub") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "affected"),
+    [
+        (
+            {"language_models": changed_models(mine={"path": "other.npz"})},
+            {"output", "am", "centred", "reduced", "random", "path"},
+        ),
+        (
+            {"language_models": changed_models(hub={"pieces": "mean"})},
+            {"hub_input", "hub_output"},
+        ),
+        ({"spaces": changed_spaces(am={"l2": 0.5})}, {"am", "centred", "reduced", "random"}),
+        (
+            {"spaces": changed_spaces(am={"softmax_over": "vocabulary"})},
+            {"am", "centred", "reduced", "random"},
+        ),
+        ({"spaces": changed_spaces(centred={"weights": "bias"})}, {"centred", "reduced", "random"}),
+        ({"spaces": changed_spaces(reduced={"dim": 4})}, {"reduced", "random"}),
+        ({"spaces": changed_spaces(random={"like": "output"})}, {"random"}),
+        ({"l2_paths": {"path": {"of": "output", "l2": [0.1, 2]}}}, {"path"}),
+        ({"l2_paths": {"path": {"of": "output", "l2": [0.1, 1], "seed": 4}}}, {"path"}),
+        ({"l2_paths": {"path": {"of": "hub_output", "l2": [0.1, 1]}}}, {"path"}),
+        ({"analysis": {"bias_prediction": None}}, set()),
+        ({"study": "renamed"}, set()),
+        ({"protocol": {"casing": "as_is"}}, {*IMPORTED["spaces"], "path"}),
+        ({"lexicon": {"corpus": "news"}}, {*IMPORTED["spaces"], "path"}),
+    ],
+)
+def test_digests_follow_what_a_space_is_made_of(change: dict[str, Any], affected: set[str]) -> None:
+    def digests(of: Plan) -> dict[str, str]:
+        paths = {name: of.path_sha256(name) for name in of.study.l2_paths}
+        return {name: of.config_sha256(name) for name in of.spaces()} | paths
+
+    before, after = digests(imported()), digests(imported(**change))
+    assert {name for name in before if before[name] != after[name]} == affected
+
+
+def test_seeds_of_paths_and_analyses() -> None:
+    maps = {"m": {"start": "output", "end": "am"}, "n": {"start": "output", "end": "am", "seed": 5}}
+    assert imported(seed=7).path_seed("path") == 7
+    own = imported(seed=7, l2_paths={"path": {"of": "output", "seed": 3}}, analysis={"maps": maps})
+    assert own.path_seed("path") == 3
+    found = [own.analysis_seed(chart) for chart in own.study.analysis.maps.values()]
+    assert found == [7, 5]
+    assert own.analysis_seed(own.study.analysis.bias_prediction) == 7
+    assert imported().model_seed("mine") == imported().study.seed  # it has no seed of its own
+
+
+def test_the_bias_is_predicted_for_every_maximised_space_unless_switched_off() -> None:
+    assert imported().predicted_biases == ["am"]
+    assert imported(analysis={"bias_prediction": None}).predicted_biases == []
+
+
 def test_two_miniatures_do_not_share_a_folder() -> None:
     assert plan().data_root != plan(seed=4).data_root
     assert plan().data_root == plan(study="other").data_root

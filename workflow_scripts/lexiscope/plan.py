@@ -252,13 +252,13 @@ class Plan:
 def _demand(path: Path, what: str, where: str) -> None:
     if path.is_file() if what == "file" else path.is_dir():
         return
-    raise LexiscopeError(f"there is no {what} {str(path)!r}", where=where, remedy=_neighbours(path))
+    raise LexiscopeError(f"there is no {what} {str(path)!r}", where=where, remedy=_neighbours(path, what))
 
 
-def _neighbours(path: Path) -> str:
-    """What a missing file may have been meant to be; paths count from the folder Snakemake runs in."""
+def _neighbours(path: Path, what: str) -> str:
+    """What a missing file or folder may have been meant to be; paths count from where Snakemake runs."""
     if not path.parent.is_dir():
         return f"there is no folder {str(path.parent)!r} either; paths are relative to {Path.cwd()}"
-    files = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    near = difflib.get_close_matches(path.name, files, n=1)
+    names = [entry.name for entry in path.parent.iterdir() if entry.is_dir() == (what == "folder")]
+    near = difflib.get_close_matches(path.name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"paths are relative to {Path.cwd()}"

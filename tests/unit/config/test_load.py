@@ -89,7 +89,81 @@ def test_spaces_without_tasks() -> None:
         ("export", ["word3vec"], ["export.0", "did you mean 'word2vec'"]),
         ("study", "../up", ["study", "pattern"]),
         ("seed", -1, ["seed"]),
-        ("spaces", {"r": {"kind": "random"}}, ["spaces.r", "lexicon.corpus"]),
+        ("spaces", {"r": {"kind": "random"}}, ["spaces.r", "lexicon.corpus", "a space in 'like'"]),
+        ("spaces.r", {"kind": "random", "like": "outptu"}, ["spaces.r.like", "did you mean 'output'"]),
+        (
+            "spaces.r",
+            {"kind": "random", "like": "output", "vector_size": 5},
+            ["spaces.r: vector_size is that of 'output'"],
+        ),
+        ("spaces.c", {"kind": "centred", "of": "outptu"}, ["spaces.c.of", "did you mean 'output'"]),
+        ("spaces.c", {"kind": "centred", "of": "c"}, ["spaces.c", "made of itself"]),
+        (
+            "spaces.c",
+            {"kind": "centred", "of": "output", "weights": "biass"},
+            ["spaces.c.weights", "did you mean 'bias'"],
+        ),
+        ("spaces.p", {"kind": "pca", "of": "am"}, ["spaces.p.dim", "missing"]),
+        ("spaces.am.softmax_over", "vocab", ["spaces.am.softmax_over", "did you mean 'vocabulary'"]),
+        ("spaces.am.tolerance", 1, ["spaces.am.tolerance", "less than 1"]),
+        (
+            "spaces.am",
+            {"kind": "activation_maximisation", "of": "output", "objective": "exact", "l2": 0},
+            ["spaces.am", "needs l2 > 0"],
+        ),
+        (
+            "spaces.am",
+            {
+                "kind": "activation_maximisation",
+                "of": "output",
+                "objective": "exact",
+                "form": "probability",
+            },
+            ["spaces.am", "'probability' is for objective 'paper'"],
+        ),
+        ("language_models.jlm", {"kind": "lm_1b"}, ["language_models.jlm", "no lm_1b", "'path'"]),
+        (
+            "language_models.jlm",
+            {"kind": "softmax_file", "path": "layer.npz"},
+            ["spaces.input.model", "without an input"],
+        ),
+        ("language_models.s", {"kind": "softmax_file"}, ["language_models.s.path", "missing"]),
+        (
+            "language_models.s",
+            {"kind": "hugingface", "path": "x"},
+            ["language_models.s.kind", "did you mean 'huggingface'"],
+        ),
+        (
+            "language_models.s",
+            {"kind": "huggingface", "path": "x", "tokens": "leading"},
+            ["language_models.s.tokens", "did you mean 'leading_space'"],
+        ),
+        ("language_models.jlm.processes", 3, ["batch_size 64 cannot be divided by processes 3"]),
+        ("l2_paths.am", {"of": "output"}, ["l2_paths.am", "a space is called 'am' too", "another name"]),
+        ("l2_paths.p", {"of": "outptu"}, ["l2_paths.p.of", "did you mean 'output'"]),
+        ("l2_paths.p", {"of": "am"}, ["l2_paths.p.of", "no softmax layer", "output"]),
+        ("l2_paths.p", {"of": "output", "l2": [1]}, ["l2_paths.p.l2", "at least 2"]),
+        ("l2_paths.p", {"of": "output", "l2": [0.0, 1, 2]}, ["l2_paths.p.l2.0", "greater than 0"]),
+        ("l2_paths.p", {"of": "output", "l2": [0.1, 0.10]}, ["l2_paths.p", "p: l2 has a value twice"]),
+        ("l2_paths.p", {"of": "output", "objective": "exact"}, ["l2_paths.p.objective", "unknown key"]),
+        ("analysis.bias_predction", {}, ["did you mean 'bias_prediction'"]),
+        (
+            "analysis.maps.m",
+            {"start": "outptu", "end": "am"},
+            ["analysis.maps.m.start", "did you mean 'output'"],
+        ),
+        ("analysis.maps.m", {"start": "output", "end": "amm"}, ["analysis.maps.m.end", "'am'"]),
+        ("analysis.maps.m", {"start": "am", "end": "am"}, ["analysis.maps.m", "the same space, 'am'"]),
+        (
+            "analysis.maps.m",
+            {"start": "output", "end": "am", "words": ["a", "b"]},
+            ["analysis.maps.m.words", "at least 5"],
+        ),
+        (
+            "analysis.maps.m",
+            {"start": "output", "end": "am", "words": [*"abcdea"]},
+            ["analysis.maps.m: given twice: a"],
+        ),
     ],
 )
 def test_every_mistake_names_its_key_and_a_remedy(path: str, value: Any, words: list[str]) -> None:
@@ -97,6 +171,87 @@ def test_every_mistake_names_its_key_and_a_remedy(path: str, value: Any, words: 
         validate(changed(path, value))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_circle_of_spaces_is_told_for_each_of_them() -> None:
+    study = changed("spaces.a", {"kind": "centred", "of": "b"})
+    study["spaces"]["b"] = {"kind": "random", "like": "a"}
+    study["spaces"]["beside"] = {"kind": "pca", "of": "a", "dim": 2}
+    with pytest.raises(LexiscopeError, match="2 mistakes") as caught:
+        validate(study)
+    assert "spaces.a: this space is made of itself" in str(caught.value)
+    assert "spaces.b: this space is made of itself" in str(caught.value)
+
+
+def test_a_control_of_a_control_is_no_circle() -> None:
+    study = changed("spaces.a", {"kind": "centred", "of": "output"})
+    study["spaces"]["b"] = {"kind": "pca", "of": "a", "dim": 2}
+    study["spaces"]["c"] = {"kind": "random", "like": "b"}
+    assert list(validate(study).spaces)[-3:] == ["a", "b", "c"]
+
+
+def test_controls_have_no_softmax_to_be_maximised() -> None:
+    study = changed("spaces.c", {"kind": "centred", "of": "output"})
+    study["spaces"]["am"]["of"] = "c"
+    with pytest.raises(LexiscopeError, match=r"spaces\.am\.of: 'c' is .*centred.* no softmax layer"):
+        validate(study)
+
+
+def test_random_vectors_need_a_lexicon_or_another_space() -> None:
+    mine = {"kind": "file", "path": "v.vec"}
+    like = validate({"study": "s", "spaces": {"mine": mine, "r": {"kind": "random", "like": "mine"}}})
+    assert like.spaces["r"].like == "mine"  # type: ignore[union-attr]
+    # A model that nothing is taken from is not trained, so its corpus gives no lexicon either.
+    unused = full_study() | {"spaces": {"r": {"kind": "random"}}}
+    with pytest.raises(LexiscopeError, match=r"spaces\.r: random vectors need"):
+        validate(unused)
+
+
+def test_imported_models_need_no_corpus() -> None:
+    study = validate(
+        {
+            "study": "s",
+            "data": {"source": "download"},
+            "language_models": {
+                "file": {"kind": "softmax_file", "path": "layer.npz"},
+                "hub": {"kind": "huggingface", "path": "someone/model", "revision": "abc"},
+                "released": {"kind": "lm_1b"},
+            },
+            "spaces": {
+                "output": {"kind": "lm_output", "model": "file"},
+                "hub_input": {"kind": "lm_input", "model": "hub"},
+                "released_input": {"kind": "lm_input", "model": "released"},
+            },
+        }
+    )
+    assert study.language_models["hub"].tokens == "either"  # type: ignore[union-attr]
+
+
+def test_the_miniature_takes_an_lm_1b_that_lies_elsewhere() -> None:
+    study = changed("language_models.released", {"kind": "lm_1b", "path": "released"})
+    assert validate(study).language_models["released"].kind == "lm_1b"
+
+
+def test_defaults_of_the_new_sections() -> None:
+    study = validate(changed("l2_paths.p", {"of": "output"}))
+    path = study.l2_paths["p"]
+    assert (min(path.l2), max(path.l2), path.softmax_over, path.bias) == (1e-6, 10, "lexicon", "auto")
+    am = study.spaces["am"]
+    assert (am.objective, am.form, am.l2) == ("paper", "log_probability", 1e-5)  # type: ignore[union-attr]
+    assert study.analysis.bias_prediction is not None
+    assert study.analysis.bias_prediction.n_splits == 100
+    assert study.analysis.maps == {}
+    without = validate(changed("analysis.bias_prediction", None))
+    assert without.analysis.bias_prediction is None
+
+
+def test_dumped_settings_are_valid_settings() -> None:
+    content = changed("l2_paths.p", {"of": "output"})
+    content["spaces"]["drawn"] = {"kind": "random"}
+    content["spaces"]["like"] = {"kind": "random", "like": "am"}
+    content["analysis"] = {"maps": {"years": {"start": "output", "end": "am"}}}
+    study = validate(content)
+    assert validate(study.model_dump(mode="json")) == study
 
 
 def test_all_mistakes_at_once() -> None:

@@ -112,7 +112,8 @@ def _explain(entry: Any) -> Mistake:
     if kind == "missing":
         return Mistake(path, "missing", "this key must be given")
     given = entry["input"]
-    reason = entry["msg"][0].lower() + entry["msg"][1:]
+    message = str(context["error"]) if kind == "value_error" else entry["msg"]
+    reason = message[0].lower() + message[1:]
     if isinstance(given, str | int | float | bool) or given is None:
         reason += f", not {given!r}"
     if kind in ("literal_error", "enum"):

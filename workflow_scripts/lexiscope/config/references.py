@@ -90,7 +90,9 @@ def _in_a_circle(sources: Mapping[str, str]) -> Iterator[str]:
 
 
 def _has_lexicon(study: Study) -> bool:
-    trained = [*study.spaces.values(), *study.language_models.values()]
+    used = {space.model for space in study.spaces.values() if hasattr(space, "model")}
+    models = [model for name, model in study.language_models.items() if name in used]
+    trained = [*study.spaces.values(), *models]
     return study.lexicon.corpus is not None or any(hasattr(thing, "corpus") for thing in trained)
 
 
@@ -113,7 +115,7 @@ def _output_layer(study: Study, path: KeyPath, name: str) -> Iterator[Finding]:
     layers = [key for key, space in study.spaces.items() if space.kind == "lm_output"]
     if name in study.spaces and name not in layers:
         kind = study.spaces[name].kind
-        yield path, f"{name!r} is a {kind} space, and has no softmax layer", suggest(name, layers)
+        yield path, f"{name!r} is of kind {kind}, and has no softmax layer", suggest(name, layers)
         return
     yield from _unknown(path, "lm_output space", name, layers)
 

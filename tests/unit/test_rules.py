@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -157,6 +158,7 @@ def test_environments_have_what_the_code_of_their_rules_imports(repository: Path
                 assert package in packages, f"{name}: {path.name} imports {module}, which {env[1]} lacks"
 
 
+@functools.cache
 def imported_modules(path: Path) -> set[str]:
     """What is imported with the module itself; functions may import what few of their callers need."""
     found: set[str] = set()

@@ -14,7 +14,7 @@ from lexiscope.embeddings.space import load_space
 from lexiscope.errors import LexiscopeError
 from lexiscope.language_models.char_cnn_lstm import CharCNNLSTM
 from lexiscope.language_models.config import CharCNNLSTMConfig
-from lexiscope.language_models.extract import extract_space
+from lexiscope.language_models.extract import extract_layer, extract_space
 from lexiscope.language_models.model_file import load_model, save_model, vocabulary_digest
 
 
@@ -57,8 +57,10 @@ def test_output_space_has_softmax_rows_bias_and_counts(
         assert np.array_equal(space[word], weight[number].numpy())
         assert space.columns["bias"][row] == bias[number]
         assert space.columns["count"][row] == corpus.vocabulary.counts[number]
+        assert space.columns["row"][row] == number
     assert space.columns["bias"].dtype == np.float32
     assert space.columns["count"].dtype == np.int64
+    assert space.columns["row"].dtype == np.int64
     assert space.provenance["kind"] == "lm_output"
     assert space.provenance["n_words_before_lexicon"] == len(corpus.vocabulary)
 
@@ -78,9 +80,59 @@ def test_words_outside_the_vocabulary_have_an_input_vector_and_no_output_row(
     assert spaces["lm_input"].words == ("red1", "unheard", "blue1")
     assert spaces["lm_output"].words == ("red1", "blue1")
     assert spaces["lm_input"].columns["count"].tolist()[1] == 0
+    assert "row" not in spaces["lm_input"].columns
+    rows = spaces["lm_output"].columns["row"].tolist()
+    assert rows == [corpus.vocabulary.index[word] for word in ("red1", "blue1")]
     model, _ = load_model(model_path, corpus.vocabulary.words)
     expected = model.input_embeddings(["unheard"])[0].numpy()
     np.testing.assert_allclose(spaces["lm_input"]["unheard"], expected, atol=1e-6)
+
+
+def test_the_layer_has_every_softmax_row_in_the_order_of_ids(
+    tmp_path: Path, model_path: Path, corpus_path: Path, corpus: EncodedCorpus
+) -> None:
+    output = tmp_path / "layer.safetensors"
+    extract_layer(model=model_path, corpus=corpus_path, output=output, device="cpu")
+    layer = load_space(output)
+    weight, bias = load_model(model_path, corpus.vocabulary.words)[0].output_layer()
+    assert layer.words == corpus.vocabulary.words
+    np.testing.assert_array_equal(layer.vectors, weight.numpy())
+    np.testing.assert_array_equal(layer.columns["bias"], bias.numpy())
+    np.testing.assert_array_equal(layer.columns["count"], corpus.vocabulary.counts)
+    assert set(layer.columns) == {"bias", "count"}
+    assert (layer.columns["bias"].dtype, layer.columns["count"].dtype) == (np.float32, np.int64)
+    assert str(tmp_path) not in str(layer.provenance)
+
+
+def test_rows_of_the_output_space_are_those_of_the_layer(
+    tmp_path: Path, model_path: Path, corpus_path: Path, lexicon_path: Path
+) -> None:
+    layer_path, space_path = tmp_path / "layer", tmp_path / "output"
+    extract_layer(model=model_path, corpus=corpus_path, output=layer_path, device="cpu")
+    extract_space(
+        model=model_path,
+        corpus=corpus_path,
+        lexicon=lexicon_path,
+        which="lm_output",
+        output=space_path,
+        device="cpu",
+    )
+    layer, space = load_space(layer_path), load_space(space_path)
+    rows = space.columns["row"]
+    assert tuple(layer.words[row] for row in rows) == space.words
+    np.testing.assert_array_equal(layer.vectors[rows], space.vectors)
+    for column in ("bias", "count"):
+        np.testing.assert_array_equal(layer.columns[column][rows], space.columns[column])
+
+
+def test_the_layer_of_a_model_of_another_corpus_is_refused(tmp_path: Path, model_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("other words here\n")
+    config = {"sources": [{"text": str(text), "tokenised": True}], "held_out": 0.0}
+    encode_corpus(receipts=[], config=config, output=tmp_path / "other", seed=1, threads=1)
+    with pytest.raises(LexiscopeError, match="another vocabulary"):
+        extract_layer(model=model_path, corpus=tmp_path / "other", output=tmp_path / "x", device="cpu")
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_lexicon_of_unknown_words_only_is_an_error(

@@ -190,8 +190,9 @@ def test_an_output_space_without_bias_is_refused_or_used_without(tmp_path) -> No
     path = tmp_path / "bare.safetensors"
     save_space(EmbeddingSpace(words, layer.weight.numpy()), path)
     with pytest.raises(LexiscopeError, match="bias: false"):
-        run(path, tmp_path, "a", epochs=1)
+        run(path, tmp_path, "a", epochs=1, bias=True)
     assert len(load_space(run(path, tmp_path, "b", epochs=1, bias=False))) == N_WORDS
+    assert len(load_space(run(path, tmp_path, "c", epochs=1, bias="auto"))) == N_WORDS
 
 
 def test_the_gpu_is_refused_clearly_where_there_is_none(monkeypatch) -> None:

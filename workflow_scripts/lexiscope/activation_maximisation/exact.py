@@ -10,6 +10,7 @@ f(x) = −log softmax(Wx + b)_w + λ‖x‖² is 2λ-strongly convex, so f(x) �
 4. For the others that pass has found the strongest rivals and the exact mass and mean of the rest. A
    model of rivals and rest (`local_model`), in its first use with the sample's curvature, gives the next
    inputs; on to 3. Whoever gets worse goes back to its best input and trusts the model less.
+5. Words that are still open after many rounds get Newton's method with the whole Hessian (`newton`).
 """
 
 from __future__ import annotations
@@ -26,19 +27,33 @@ from lexiscope.activation_maximisation.local_model import (
     minimise,
     minimise_without_rivals,
 )
+from lexiscope.activation_maximisation.newton import solve_one
 from lexiscope.activation_maximisation.softmax import Others, SoftmaxLayer
 
 SAMPLE_SHARE, MIN_SAMPLE, MAX_SAMPLE = 1 / 8, 2048, 16_384
 SAMPLE_PASSES = 2
-N_RIVALS = 16
+N_RIVALS = 12
 N_HEAVY = 8
 """Words of the sample that become rivals: so heavy a weight on one word would distort the rest."""
 
-NEWTON_ITERATIONS = 3
-ROWS_AT_ONCE = 256
+NEWTON_ITERATIONS = 2
+ROWS_AT_ONCE = 128
 """Rows of a step, whose rivals' vectors then stay in the cache."""
 
-MAX_ROUNDS = 40
+MAX_RIVALS = 64
+"""More of a word's rivals than this make a step dearer than a pass: the latest are kept."""
+
+MODEL_ROUNDS = 12
+MAX_ROUNDS = 16
+"""Rounds after those of the model take Newton's method."""
+
+SMALL_LAYER = 128
+"""So few words need no model of them."""
+
+SOFTEST = 1 / 64
+PATIENCE = 3
+"""Rounds after which the model may be trusted more, as long as words get better slowly."""
+
 NEVER = -1e4
 """Log odds of a rival that is listed twice."""
 
@@ -52,7 +67,7 @@ class Solution(NamedTuple):
     inputs: Tensor  # (n, d)
     objective: Tensor  # (n,)
     certificate: Tensor  # (n,), upper bound of objective − minimum
-    passes: float  # over W, for each word
+    passes: float  # over all of W, for each word; those over the sample, a part of it, do not count
 
 
 @dataclass
@@ -135,10 +150,16 @@ class ExactSolver:
                 position, now, inputs, objective, others.log_mass, others.mean, others.top,
                 torch.ones_like(objective),
             )  # fmt: skip
-            best = _better(best, seen).select(open_)
+            softest = 1.0 if number < PATIENCE else SOFTEST
+            best = _better(best, seen, softest).select(open_)
             position = best.position
+            if number >= MODEL_ROUNDS or self.layer.n_words <= SMALL_LAYER:
+                inputs = torch.stack([self._by_newton(best, row) for row in range(len(position))])
+                continue
             parts = torch.split(torch.arange(len(position), device=position.device), ROWS_AT_ONCE)
             inputs = torch.cat([self._improved(best.select(part), first=number == 0) for part in parts])
+            # An input that has run away starts again.
+            inputs = inputs.where(inputs.isfinite().all(dim=1, keepdim=True), 0.0)
         return solution._replace(inputs=solution.inputs @ self.basis.T, passes=n_judged / max(1, n))
 
     # Steps ----------------------------------------------------------------------------------------
@@ -148,20 +169,27 @@ class ExactSolver:
         weight = self.layer.weight[targets]
         variance = self.variance.expand(len(targets), -1)
         if start is None:
-            own = self.prior[targets].to(weight.dtype)
-            mean = (self.center - own[:, None] * weight) / (1 - own)[:, None]
-            odds = torch.log1p(-own) - torch.log(own)
+            # A word that has all the probability, or none, is still a place to start from.
+            own = self.prior[targets].clamp(1e-300, 1 - 1e-15)
+            mean = (self.center.double() - own[:, None] * weight.double()) / (1 - own)[:, None]
+            odds = (torch.log1p(-own) - torch.log(own)).to(weight.dtype)
             inputs = torch.zeros_like(weight)
-            model = Competition(odds[:, None], (weight - mean)[:, None], variance)
+            model = Competition(odds[:, None], (weight - mean.to(weight.dtype))[:, None], variance)
             inputs, _ = minimise_without_rivals(model, inputs, self.l2)
         else:
             inputs = start @ self.basis
+        if self.layer.n_words <= SMALL_LAYER:
+            return inputs
         for _ in range(SAMPLE_PASSES):
             others = self.sample.others(inputs, targets)
             odds = others.log_mass - self.layer.scores(inputs, targets)
             model = Competition(odds[:, None], (weight - others.mean)[:, None], variance)
             inputs, _ = minimise_without_rivals(model, inputs, self.l2)
         return inputs
+
+    def _by_newton(self, rows: Rows, row: int) -> Tensor:
+        target, tolerance = int(rows.target[row]), 0.5 * self.tolerance
+        return solve_one(self.layer, rows.inputs[row], target, self.l2, tolerance)
 
     def _judge(self, inputs: Tensor, targets: Tensor, others: Others) -> tuple[Tensor, Tensor]:
         """Objective and certificate of each word; infinite where an input has run away."""
@@ -264,7 +292,7 @@ class Sample:
 
     def heaviest(self, logits: Tensor) -> Tensor:
         """Rows in the whole layer of the words that weigh most, shape (n, k)."""
-        k = min(N_HEAVY, logits.shape[1])
+        k = min(N_HEAVY, logits.shape[1] - 1)
         return self.rows[logits.topk(k, dim=1, sorted=False).indices]
 
     def moments(
@@ -297,7 +325,7 @@ def _principal_axes(layer: SoftmaxLayer) -> tuple[Tensor, Tensor]:
     return vectors.to(layer.weight.dtype), values.clamp_min(0).to(layer.weight.dtype)
 
 
-def _better(best: Rows | None, seen: Rows) -> Rows:
+def _better(best: Rows | None, seen: Rows, softest: float) -> Rows:
     """For each word the better of two; whoever got worse trusts the model less the next time."""
     if best is None:
         return seen
@@ -310,8 +338,8 @@ def _better(best: Rows | None, seen: Rows) -> Rows:
         objective=torch.where(won, seen.objective, best.objective),
         log_mass=torch.where(won, seen.log_mass, best.log_mass),
         mean=torch.where(column, seen.mean, best.mean),
-        rivals=torch.cat([best.rivals, seen.rivals], dim=1),
-        stiffness=torch.where(won, (0.5 * best.stiffness).clamp_min(1.0), 4.0 * best.stiffness),
+        rivals=torch.cat([best.rivals, seen.rivals], dim=1)[:, -MAX_RIVALS:],
+        stiffness=torch.where(won, (0.5 * best.stiffness).clamp_min(softest), 4.0 * best.stiffness),
     )
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 MAX_LINE_SEARCHES = 8
 SHRINK = 0.4
@@ -23,8 +24,8 @@ SUFFICIENT_DECREASE = 1e-3
 CLOSE_ENOUGH = 2e-3
 """A certificate of this share of the objective ends Newton's iteration: no model is better than that."""
 
-ROOT_ITERATIONS = 14
-ROOT_TOLERANCE = 1e-2
+ROOT_ITERATIONS = 24
+ROOT_TOLERANCE = 3e-3
 """In nats of the log odds."""
 
 
@@ -59,9 +60,8 @@ def minimise(competition: Competition, inputs: Tensor, l2: float, iterations: in
         diagonal = 2 * l2 + shares[:, -1:] * variance
         scaled = pull / diagonal[:, None, :]
         gram = torch.bmm(scaled, pull.transpose(1, 2))  # (n, j, j)
-        bend = torch.diag_embed(shares) - shares[:, :, None] * shares[:, None, :]
-        right = torch.bmm(bend, torch.bmm(scaled, gradient[:, :, None]))
-        inner = torch.linalg.solve(identity + torch.bmm(bend, gram), right)
+        right = _bend(shares, torch.bmm(scaled, gradient[:, :, None]))
+        inner = torch.linalg.solve(identity + _bend(shares, gram), right)
         step = torch.bmm(scaled.transpose(1, 2), inner).squeeze(2) - gradient / diagonal
         slope = (gradient * step).sum(dim=1)
         along = torch.bmm(pull, step[:, :, None]).squeeze(2)  # how fast each log odds falls
@@ -89,6 +89,7 @@ def minimise_without_rivals(competition: Competition, inputs: Tensor, l2: float)
     low, high = torch.full_like(odds, -80.0), torch.full_like(odds, 80.0)
     step = torch.zeros_like(inputs)
     expected = odds
+    missed_before = torch.full_like(odds, torch.inf)
     for _ in range(ROOT_ITERATIONS):
         lose = torch.sigmoid(logit)[:, None]
         diagonal = lose * variance + 2 * l2
@@ -101,17 +102,18 @@ def minimise_without_rivals(competition: Competition, inputs: Tensor, l2: float)
         residual = pull - variance * step
         slope = 1 + (residual * residual / diagonal).sum(dim=1) * (lose * (1 - lose)).squeeze(1)
         newton = logit - miss / slope
-        inside = (newton > low) & (newton < high)
-        logit = torch.where(inside, newton, 0.5 * (low + high))
+        # Newton's step may jump to and fro inside the bracket: unless it halves the miss, bisect.
+        trusted = (newton > low) & (newton < high) & (miss.abs() < 0.5 * missed_before)
+        logit = torch.where(trusted, newton, 0.5 * (low + high))
+        missed_before = miss.abs()
     return inputs + step, expected[:, None]
 
 
 def _log_sum(odds: Tensor) -> tuple[Tensor, Tensor]:
     """log(1 + Σ_j exp u_j), shape (n,), and each competitor's probability, shape (n, j)."""
-    highest = odds.amax(dim=1).clamp_min(0)
-    weights = torch.exp(odds - highest[:, None])
-    total = torch.exp(-highest) + weights.sum(dim=1)
-    return highest + total.log(), weights / total[:, None]
+    # Not log(1 + ...): where the target has all but won, the value would be lost beside the 1.
+    value = functional.softplus(torch.logsumexp(odds, dim=1), threshold=80.0)
+    return value, torch.exp(odds - value[:, None])
 
 
 def _line_search(
@@ -138,6 +140,12 @@ def _line_search(
             break
         length = torch.where(fails, SHRINK * length, length)
     return length, after
+
+
+def _bend(shares: Tensor, columns: Tensor) -> Tensor:
+    """B times ``columns`` (n, j, m), with B = diag q − qqᵀ."""
+    weighted = shares[:, :, None] * columns
+    return weighted - shares[:, :, None] * weighted.sum(dim=1, keepdim=True)
 
 
 def _combine(shares: Tensor, pull: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from lexiscope.files import digest_json, sha256_file
 
 logger = logging.getLogger("lexiscope")
 
+JUDGED_AT_ONCE = 1024
 N_CHECKED = 64
 """Words whose objective and certificate are computed once more in float64."""
 
@@ -64,7 +65,9 @@ class Problem:
         """
         space = load_space(output_space)
         digest = digest_json([sha256_file(path) for path in (output_space, layer) if path is not None])
-        if config.softmax_over == "lexicon" or layer is None:
+        if config.softmax_over == "vocabulary" and layer is None:
+            raise LexiscopeError("a softmax over the whole vocabulary needs the model's layer file")
+        if layer is None or config.softmax_over == "lexicon":
             softmax = SoftmaxLayer.from_space(space, bias=config.bias, device=device)
             return cls(space, softmax, torch.arange(len(space), device=device), digest)
         whole = load_space(layer)
@@ -88,7 +91,11 @@ class Problem:
         The objective is −log p + λ‖x‖², or −p + λ‖x‖². The first is 2λ-strongly convex, so ‖∇‖² / 4λ, the
         certificate, bounds its distance to the minimum; the second is not, and has none.
         """
-        objective, certificate = _judged(self.layer, inputs, self.targets, l2, probability=probability)
+        parts = [
+            _judged(self.layer, inputs[block], self.targets[block], l2, probability=probability)
+            for block in torch.split(torch.arange(len(self), device=inputs.device), JUDGED_AT_ONCE)
+        ]
+        objective, certificate = (torch.cat(column) for column in zip(*parts, strict=True))
         columns = {"objective": objective}
         if l2 > 0 and not probability:
             columns["certificate"] = certificate
@@ -101,11 +108,8 @@ class Problem:
         objective, certificate = _judged(
             self.layer, inputs[chosen].double(), self.targets[chosen], l2, probability=False
         )
-        told = {
-            name: torch.from_numpy(columns[name][chosen.cpu().numpy()]).double()
-            for name in ("objective", "certificate")
-        }
-        off = ((told["objective"] - objective.cpu()) / objective.cpu()).abs().max()
+        told = torch.from_numpy(columns["objective"][chosen.cpu().numpy()]).double()
+        off = ((told - objective.cpu()) / objective.cpu()).abs().max()
         gap = (certificate / objective).max()
         logger.info(
             "%d words in float64: objective off by %.2g at most, certificate %.3g of it at most",

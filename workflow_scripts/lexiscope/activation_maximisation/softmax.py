@@ -29,7 +29,7 @@ class Others(NamedTuple):
     mean
         Σ p_v W_v with the p_v normalised over these words, shape (n, d).
     top
-        Rows of the most probable of them, int64, shape (n, k), in no order.
+        Rows of some of the most probable of them, int64, shape (n, k), in no order.
     """
 
     log_mass: Tensor
@@ -107,18 +107,20 @@ class SoftmaxLayer:
 
         Without the target's own term nothing cancels where its probability is almost one.
         """
-        n = len(inputs)
+        n, n_top = len(inputs), min(n_top, self.n_words - 1)
         columns = max(1, LOGITS_AT_ONCE[inputs.device.type] // max(1, n))
         sums = torch.zeros_like(inputs)
         mass = inputs.new_zeros(n)
         shift: Tensor | None = None
         tops: list[tuple[Tensor, Tensor]] = []
+        # Each block gives a few more than its share: the very top is wanted, not the exact ranks.
+        n_each = min(n_top, -(-n_top * columns // self.n_words) + 3)
         for start in range(0, self.n_words, columns):
             block = slice(start, min(start + columns, self.n_words))
             logits = self._logits(inputs, block)  # (n, columns)
             _exclude(logits, targets - start)
             if n_top:
-                values, rows = logits.topk(min(n_top, logits.shape[1]), dim=1, sorted=False)
+                values, rows = logits.topk(min(n_each, logits.shape[1]), dim=1, sorted=False)
                 tops.append((values, rows + start))
             highest = logits.amax(dim=1)
             if shift is None:

@@ -91,8 +91,14 @@ class Project:
         )
 
     def environment(self) -> dict[str, str]:
-        # Rules of the copy must import the copy's library, not the checkout's.
-        return {**os.environ, "PYTHONPATH": "", "TERM": "dumb"}
+        return {
+            **os.environ,
+            "PYTHONPATH": "",  # rules of the copy must import the copy's library, not the checkout's
+            "TERM": "dumb",
+            "HF_HUB_OFFLINE": "1",
+            # Threads that spin while they wait for one another take minutes where a core is busy.
+            "OMP_WAIT_POLICY": "PASSIVE",
+        }
 
     def succeed(self, *options: str, study: str = "study.yaml") -> str:
         done = self.run(*options, study=study)

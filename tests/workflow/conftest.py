@@ -58,8 +58,18 @@ TINY: dict[str, Any] = {
         "input": {"kind": "lm_input", "model": "jlm"},
         "output": {"kind": "lm_output", "model": "jlm"},
         "am": {"kind": "activation_maximisation", "of": "output", "epochs": 20, "l2": 1.0e-3},
+        "am_exact": {
+            "kind": "activation_maximisation",
+            "of": "output",
+            "objective": "exact",
+            "softmax_over": "vocabulary",
+            "l2": 1.0e-3,
+        },
+        "centred": {"kind": "centred", "of": "output", "weights": "bias"},
         "random": {"kind": "random", "vector_size": 24},
     },
+    "l2_paths": {"am_path": {"of": "output", "l2": [1.0e-3, 0.02, 2.0]}},
+    "analysis": {"bias_prediction": {"n_splits": 5}},
     "tasks": ["word_similarity", "brainbench"],
     "protocol": {"n_bootstrap": 100},
 }

@@ -13,6 +13,7 @@ import pytest
 from .conftest import TINY, Project
 
 EVALUATIONS_OF_ONE_SPACE = 2
+SPACES = len(TINY["spaces"])
 
 
 def tiny(**changes: Any) -> dict[str, Any]:
@@ -29,13 +30,15 @@ def tiny(**changes: Any) -> dict[str, Any]:
 
 def test_a_whole_study(finished: Project) -> None:
     scores = pq.read_table(finished.folder / "reports/tiny/scores.parquet").to_pandas()
-    assert set(scores.space) == set(TINY["spaces"])
+    along = {"am_path@0.001", "am_path@0.02", "am_path@2"}
+    assert set(scores.space) == {*TINY["spaces"], *along}
     assert (scores.status == "ok").all()
     assert {"men", "simlex999", "brainbench_fmri", "brainbench_meg"} <= set(scores.dataset)
     assert ((scores.n_used > 0) & (scores.n_used <= scores.n_total)).all()
     assert (scores.ci_low <= scores.value).all()
     report = (finished.folder / "reports/tiny/report.html").read_text()
     assert "word2vec" in report
+    assert "am_path, of output" in report
     assert len(report) < 5_000_000
     assert not (finished.folder / "results/tiny/checkpoints/language_models/jlm").exists()
 
@@ -56,10 +59,27 @@ def test_a_new_penalty_leaves_the_language_model_alone(clone: Project) -> None:
     assert clone.planned() == {
         "maximise_activation": 1,
         "evaluate_space": EVALUATIONS_OF_ONE_SPACE,
+        "predict_bias": 1,
         "merge_scores": 1,
         "build_report": 1,
         "all": 1,
     }
+
+
+def test_a_new_grid_of_penalties_leaves_all_spaces_alone(clone: Project) -> None:
+    clone.write(tiny(l2_paths__am_path__l2=[0.01, 1.0]))
+    assert clone.planned() == {
+        "follow_l2_path": 1,
+        "evaluate_l2_path": len(TINY["tasks"]),
+        "merge_scores": 1,
+        "build_report": 1,
+        "all": 1,
+    }
+
+
+def test_other_settings_of_an_analysis_rerun_it_alone(clone: Project) -> None:
+    clone.write(tiny(analysis__bias_prediction={"n_splits": 6}))
+    assert clone.planned() == {"predict_bias": 2, "build_report": 1, "all": 1}
 
 
 def test_a_new_space_trains_only_itself(clone: Project) -> None:
@@ -73,22 +93,25 @@ def test_a_new_space_trains_only_itself(clone: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "old", "new", "stage"),
+    ("module", "stage"),
     [
-        ("evaluation/brainbench.py", "import", "X = 1\nimport", {"evaluate_space": 14}),
-        ("embeddings/word2vec.py", "import", "X = 1\nimport", {"train_word2vec": 1, "evaluate_space": 2}),
-        ("report/charts.py", "import", "X = 1\nimport", {}),
+        ("evaluation/brainbench.py", {"evaluate_space": 2 * SPACES, "evaluate_l2_path": 2}),
+        ("embeddings/word2vec.py", {"train_word2vec": 1, "evaluate_space": 2}),
+        ("embeddings/transforms.py", {"transform_space": 1, "evaluate_space": 2}),
+        ("activation_maximisation/l2_path.py", {"follow_l2_path": 1, "evaluate_l2_path": 2}),
+        ("analysis/bias_prediction.py", {"predict_bias": 2}),
+        ("report/charts.py", {}),
     ],
 )
 def test_editing_a_stage_reruns_it_and_what_follows(
-    clone: Project, module: str, old: str, new: str, stage: dict[str, int]
+    clone: Project, module: str, stage: dict[str, int]
 ) -> None:
     path = clone.folder / "workflow_scripts" / "lexiscope" / module
-    head, found, tail = path.read_text().partition(f"\n{old}")
+    head, found, tail = path.read_text().partition("\nimport")
     assert found
-    path.write_text(f"{head}\n{new}{tail}")
+    path.write_text(f"{head}\nX = 1\nimport{tail}")
     always = {"build_report": 1, "all": 1}
-    if "evaluate_space" in stage:
+    if "evaluate_space" in stage or "evaluate_l2_path" in stage:
         always["merge_scores"] = 1
     assert clone.planned() == stage | always
 
@@ -124,7 +147,7 @@ def test_vectors_of_ones_own_need_no_training(clone: Project) -> None:
 
 
 def test_spaces_without_tasks(clone: Project) -> None:
-    study = tiny(tasks=[])
+    study = tiny(tasks=[], l2_paths={})
     study["spaces"] = {"random": TINY["spaces"]["random"], "glove": TINY["spaces"]["glove"]}
     study["study"] = "bare"
     clone.write(study)

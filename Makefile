@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format schema lock clean
+.PHONY: help env demo test test-tensorflow lint format schema lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +28,16 @@ demo: env  ## run the default study and show what it found
 	@$(BIN)/python -m lexiscope.report.headline reports/miniature
 
 test: env  ## run the test suite
-	$(BIN)/python -m pytest -n $(CORES) -m "not (mirror or slurm or conda or gpu or network or browser)"
+	$(BIN)/python -m pytest -n $(CORES) -m "not (mirror or slurm or conda or gpu or network or browser or tensorflow)"
 
-test-%: env  ## special tests: test-mirror, -browser, -slurm, -conda, -network, -gpu
+test-%: env  ## special tests: test-mirror, -browser, -slurm, -conda, -network, -gpu, -tensorflow
 	$(BIN)/python -m pytest -m $*
+
+test-tensorflow:  ## tests of the lm_1b import, in an environment of its own with TensorFlow (envs/jlm.yaml)
+	$(PYTHON) -m venv $(VENV)-tensorflow
+	$(VENV)-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
+	  pytest $$(sed -n 's/^      - \([a-z_0-9-]*\) ==\(.*\)/\1==\2/p' envs/jlm.yaml)
+	PYTHONPATH=workflow_scripts $(VENV)-tensorflow/bin/python -m pytest -m tensorflow --noconftest tests/unit/language_models/test_lm_1b.py
 
 lint: env  ## ruff, mypy, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

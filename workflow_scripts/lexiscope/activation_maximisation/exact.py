@@ -40,6 +40,9 @@ NEWTON_ITERATIONS = 2
 ROWS_AT_ONCE = 128
 """Rows of a step, whose rivals' vectors then stay in the cache."""
 
+COVARIANCE_ROWS = 1 << 15
+"""Rows of W that are in float64 at one time."""
+
 MAX_RIVALS = 64
 """More of a word's rivals than this make a step dearer than a pass: the latest are kept."""
 
@@ -109,11 +112,11 @@ class ExactSolver:
         self, layer: SoftmaxLayer, l2: float, tolerance: float, seed: int, *, reduced: bool = False
     ) -> None:
         self.l2, self.tolerance = l2, tolerance
-        self.basis, self.variance = _principal_axes(layer)
-        weight = layer.weight @ self.basis
-        self.layer = SoftmaxLayer(weight, layer.bias)
         self.prior = torch.softmax(layer.bias.double(), dim=0)  # (V,)
-        self.center = (self.prior @ weight.double()).to(weight.dtype)  # (d,)
+        mean, self.variance, basis = _principal_axes(layer.weight, self.prior)
+        self.basis = basis.to(layer.weight.dtype)
+        self.center = mean @ basis  # (d,), float64
+        self.layer = SoftmaxLayer(layer.weight @ self.basis, layer.bias)
         self.sample = Sample(self.layer, self.prior, seed, reduced=reduced)
 
     def solve(self, targets: Tensor, start: Tensor | None = None) -> Solution:
@@ -171,15 +174,13 @@ class ExactSolver:
         if start is None:
             # A word that has all the probability, or none, is still a place to start from.
             own = self.prior[targets].clamp(1e-300, 1 - 1e-15)
-            mean = (self.center.double() - own[:, None] * weight.double()) / (1 - own)[:, None]
+            mean = (self.center - own[:, None] * weight.double()) / (1 - own)[:, None]
             odds = (torch.log1p(-own) - torch.log(own)).to(weight.dtype)
             inputs = torch.zeros_like(weight)
             model = Competition(odds[:, None], (weight - mean.to(weight.dtype))[:, None], variance)
             inputs, _ = minimise_without_rivals(model, inputs, self.l2)
         else:
             inputs = start @ self.basis
-        if self.layer.n_words <= SMALL_LAYER:
-            return inputs
         for _ in range(SAMPLE_PASSES):
             others = self.sample.others(inputs, targets)
             odds = others.log_mass - self.layer.scores(inputs, targets)
@@ -315,14 +316,20 @@ class Sample:
         return found, squares.sub_(mean.square()).clamp_min_(0)
 
 
-def _principal_axes(layer: SoftmaxLayer) -> tuple[Tensor, Tensor]:
-    """Eigenvectors (d, d) and eigenvalues (d,) of the covariance of the rows of W under softmax(b)."""
-    weight = layer.weight.double()
-    prior = torch.softmax(layer.bias.double(), dim=0)
-    second = (weight * prior[:, None]).T @ weight
-    mean = prior @ weight
+def _principal_axes(weight: Tensor, prior: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (d,) of the rows of W under the prior, and its covariance's eigenvalues (d,) and vectors (d, d).
+
+    Mean and vectors are float64; the eigenvalues have the type of W.
+    """
+    dim = weight.shape[1]
+    mean = prior.new_zeros(dim)
+    second = prior.new_zeros(dim, dim)
+    for rows in torch.split(torch.arange(len(weight), device=weight.device), COVARIANCE_ROWS):
+        block, share = weight[rows].double(), prior[rows]
+        mean += share @ block
+        second += (block * share[:, None]).T @ block
     values, vectors = torch.linalg.eigh(second - torch.outer(mean, mean))
-    return vectors.to(layer.weight.dtype), values.clamp_min(0).to(layer.weight.dtype)
+    return mean, values.clamp_min(0).to(weight.dtype), vectors
 
 
 def _better(best: Rows | None, seen: Rows, softest: float) -> Rows:

@@ -41,23 +41,23 @@ def solve_one(layer: SoftmaxLayer, inputs: Tensor, target: int, l2: float, toler
         The input, shape (d,), as good as it got.
     """
     weight = layer.weight
-    lead = weight - weight[target]  # (V, d): what each word gains on the target along an axis
-    head = layer.bias - layer.bias[target]
     point = inputs.double()
     for _ in range(MAX_ITERATIONS):
-        odds = (lead @ point.to(weight.dtype) + head).double()
+        logits = torch.addmv(layer.bias, weight, point.to(weight.dtype)).double()  # (V,)
+        odds = logits - logits[target]
         odds[target] = -torch.inf
         total = torch.logsumexp(odds, dim=0)
         share = torch.exp(odds - total)  # r, (V,)
         lose = torch.sigmoid(total)
-        pull = -(share.to(weight.dtype) @ lead).double()  # a, (d,)
+        mean = (share.to(weight.dtype) @ weight).double()  # m, (d,)
+        pull = weight[target].double() - mean  # a, (d,)
         gradient = 2 * l2 * point - lose * pull
         objective = functional.softplus(total, threshold=80.0) + l2 * point.square().sum()
         if gradient.square().sum() <= 4 * l2 * tolerance * objective:
             break
-        step = torch.linalg.solve(_hessian(lead, share, pull, lose, l2), -gradient)
-        along = (lead @ step.to(weight.dtype)).double()
-        along[target] = 0.0
+        step = torch.linalg.solve(_hessian(weight, share, mean, pull, lose, l2), -gradient)
+        along = (weight @ step.to(weight.dtype)).double()
+        along -= along[target].clone()
         length = _line_search(odds, along, point, step, objective, float(gradient @ step), l2)
         if length == 0:
             break
@@ -65,11 +65,11 @@ def solve_one(layer: SoftmaxLayer, inputs: Tensor, target: int, l2: float, toler
     return point.to(inputs.dtype)
 
 
-def _hessian(lead: Tensor, share: Tensor, pull: Tensor, lose: Tensor, l2: float) -> Tensor:
+def _hessian(weight: Tensor, share: Tensor, mean: Tensor, pull: Tensor, lose: Tensor, l2: float) -> Tensor:
     rows = (share > NEGLIGIBLE).nonzero().squeeze(1)
     if len(rows) > MOST_WORDS:
         rows = share.topk(MOST_WORDS, sorted=False).indices
-    spread = (lead[rows].double() + pull) * share[rows].sqrt()[:, None]
+    spread = (weight[rows].double() - mean) * share[rows].sqrt()[:, None]
     curvature = lose * (spread.T @ spread) + lose * (1 - lose) * torch.outer(pull, pull)
     return curvature.add_(
         torch.eye(len(pull), dtype=curvature.dtype, device=curvature.device), alpha=2 * l2

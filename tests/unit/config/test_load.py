@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -307,3 +308,23 @@ def test_a_study_is_frozen() -> None:
 @pytest.mark.parametrize("file", ["config.yaml", "presets/small.yaml", "presets/paper.yaml"])
 def test_the_studies_of_the_project_are_valid(repository: Path, file: str) -> None:
     assert isinstance(load_study([repository / "config.yaml", repository / file]), Study)
+
+
+def test_the_studies_in_the_documentation_are_valid(repository: Path) -> None:
+    found = []
+    for page in (repository / "README.md", repository / "docs" / "studies.md"):
+        blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S)
+        found += [block for block in blocks if block.startswith("study:")]
+    assert len(found) >= 3
+    for block in found:
+        assert isinstance(validate(yaml.safe_load(block)), Study)
+
+
+def test_the_sections_in_the_documentation_are_valid(repository: Path) -> None:
+    text = (repository / "docs" / "studies.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)]
+    sections = {key: value for block in blocks if "study" not in block for key, value in block.items()}
+    assert set(sections) == {"corpora", "l2_paths", "analysis"}
+    study = full_study() | sections | {"data": {"source": "download"}}
+    study["spaces"]["am_exact"] = {**study["spaces"]["am"], "objective": "exact"}
+    assert set(validate(study).analysis.maps) == {"years", "mine"}

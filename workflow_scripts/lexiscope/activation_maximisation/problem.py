@@ -21,6 +21,7 @@ from lexiscope.files import digest_json, sha256_file
 logger = logging.getLogger("lexiscope")
 
 JUDGED_AT_ONCE = 1024
+COMPARED_AT_ONCE = 1 << 14
 N_CHECKED = 64
 """Words whose objective and certificate are computed once more in float64."""
 
@@ -64,20 +65,21 @@ class Problem:
             If a bias is missing, or the two files do not belong together.
         """
         space = load_space(output_space)
-        digest = digest_json([sha256_file(path) for path in (output_space, layer) if path is not None])
-        if config.softmax_over == "vocabulary" and layer is None:
-            raise LexiscopeError("a softmax over the whole vocabulary needs the model's layer file")
-        if layer is None or config.softmax_over == "lexicon":
+        if config.softmax_over == "lexicon":
             softmax = SoftmaxLayer.from_space(space, bias=config.bias, device=device)
-            return cls(space, softmax, torch.arange(len(space), device=device), digest)
+            everything = torch.arange(len(space), device=device)
+            return cls(space, softmax, everything, digest_json([sha256_file(output_space)]))
+        if layer is None:
+            raise LexiscopeError("a softmax over the whole vocabulary needs the model's layer file")
         whole = load_space(layer)
         space = _with_a_row(space, output_space)
         rows = np.asarray(space.columns["row"], dtype=np.int64)
-        if space.dim != whole.dim or rows.max(initial=0) >= len(whole):
+        if not _are_rows_of(space, whole, rows):
             raise LexiscopeError(
                 f"the output space does not come from the layer {Path(layer).name}", where=output_space
             )
         softmax = SoftmaxLayer.from_space(whole, bias=config.bias, device=device)
+        digest = digest_json([sha256_file(path) for path in (output_space, layer)])
         return cls(space, softmax, torch.from_numpy(rows).to(device), digest)
 
     def __len__(self) -> int:
@@ -126,6 +128,15 @@ def _judged(
     objective = penalty - torch.exp(-loss) if probability else penalty + loss
     gradient += 2 * l2 * inputs
     return objective, gradient.square().sum(dim=1) / max(4 * l2, 1e-300)
+
+
+def _are_rows_of(space: EmbeddingSpace, whole: EmbeddingSpace, rows: NDArray[np.int64]) -> bool:
+    """Whether the words' vectors stand in these rows of the layer, to the last bit."""
+    if space.dim != whole.dim or rows.max(initial=0) >= len(whole):
+        return False
+    starts = range(0, len(rows), COMPARED_AT_ONCE)
+    parts = (slice(start, start + COMPARED_AT_ONCE) for start in starts)
+    return all(np.array_equal(space.vectors[part], whole.vectors[rows[part]]) for part in parts)
 
 
 def _with_a_row(space: EmbeddingSpace, path: Path) -> EmbeddingSpace:

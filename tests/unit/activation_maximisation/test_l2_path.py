@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -165,7 +166,7 @@ def test_each_penalty_starts_from_the_next_larger_one(words, monkeypatch) -> Non
     run(words, batch_size=200)
     assert [l2 for l2, _, _ in seen] == [1.0, 1e-2, 1e-4]
     assert seen[0][1] is None
-    for (_, _, before), (_, start, _) in zip(seen, seen[1:], strict=False):
+    for (_, _, before), (_, start, _) in itertools.pairwise(seen):
         assert np.array_equal(start, before)
 
 

@@ -133,7 +133,7 @@ def in_another_order(whole: EmbeddingSpace) -> EmbeddingSpace:
 @pytest.mark.parametrize("change", [too_short, of_another_dimension, of_another_model, in_another_order])
 def test_a_layer_that_the_words_do_not_come_from_is_refused(words, tmp_path, change) -> None:
     other = write(change(whole_layer()), tmp_path / "other.safetensors")
-    with pytest.raises(LexiscopeError, match="does not come from the layer other.safetensors") as caught:
+    with pytest.raises(LexiscopeError, match=r"does not come from the layer other\.safetensors") as caught:
         read(words, other, softmax_over="vocabulary")
     assert str(words) in str(caught.value)
 

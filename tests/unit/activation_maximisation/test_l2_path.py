@@ -159,14 +159,14 @@ def test_each_penalty_starts_from_the_next_larger_one(words, monkeypatch) -> Non
 
     def record(self, targets, start=None):
         solution = solve(self, targets, start)
-        seen.append((self.l2, start, solution.inputs))
+        seen.append((self.l2, targets[0].item(), start, solution.inputs))
         return solution
 
     monkeypatch.setattr(ExactSolver, "solve", record)
-    run(words, batch_size=200)
-    assert [l2 for l2, _, _ in seen] == [1.0, 1e-2, 1e-4]
-    assert seen[0][1] is None
-    for (_, _, before), (_, start, _) in itertools.pairwise(seen):
+    run(words, batch_size=80)
+    assert [(l2, first) for l2, first, _, _ in seen] == list(itertools.product([1.0, 1e-2, 1e-4], [0, 80]))
+    assert all(start is None for _, _, start, _ in seen[:2])
+    for (*_, before), (*_, start, _) in zip(seen[:-2], seen[2:], strict=True):
         assert np.array_equal(start, before)
 
 

@@ -131,7 +131,11 @@ def in_another_order(whole: EmbeddingSpace) -> EmbeddingSpace:
 
 
 @pytest.mark.parametrize("change", [too_short, of_another_dimension, of_another_model, in_another_order])
-def test_a_layer_that_the_words_do_not_come_from_is_refused(words, tmp_path, change) -> None:
+@pytest.mark.parametrize("at_once", [2, 1000])
+def test_a_layer_that_the_words_do_not_come_from_is_refused(
+    words, tmp_path, monkeypatch, change, at_once: int
+) -> None:
+    monkeypatch.setattr(problem_module, "COMPARED_AT_ONCE", at_once)
     other = write(change(whole_layer()), tmp_path / "other.safetensors")
     with pytest.raises(LexiscopeError, match=r"does not come from the layer other\.safetensors") as caught:
         read(words, other, softmax_over="vocabulary")

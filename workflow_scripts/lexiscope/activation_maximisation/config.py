@@ -53,11 +53,14 @@ class ActivationMaximisationConfig(MaximisationConfig):
     form: Literal["log_probability", "probability"] = Field(
         "log_probability", description="Of 'paper': what is maximised; Eq. 3.2 prints the probability."
     )
-    l2: float = Field(PAPER_L2, ge=0, description="λ, the weight of the squared norm.")
-    learning_rate: float = Field(1e-3, gt=0, description="Of Adam.")
+    l2: float = Field(PAPER_L2, ge=0, allow_inf_nan=False, description="λ, the weight of the squared norm.")
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Of Adam.")
     epochs: int = Field(100, ge=1, description="Of Adam.")
     init_range: float = Field(
-        0.05, gt=0, description="Adam starts uniformly between −init_range and init_range."
+        0.05,
+        gt=0,
+        allow_inf_nan=False,
+        description="Adam starts uniformly between −init_range and init_range.",
     )
 
     @model_validator(mode="after")
@@ -69,7 +72,7 @@ class ActivationMaximisationConfig(MaximisationConfig):
         return self
 
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class L2PathConfig(MaximisationConfig):

@@ -40,8 +40,8 @@ from lexiscope.devices import choose_device
 from lexiscope.embeddings.space import load_space
 
 TOLERANCE, REFERENCE, CLOSE = 0.01, 1e-4, 1.002
-RATES = (0.03, 0.1, 0.3, 1.0)
-MOST_EPOCHS, TUNING_WORDS = 300, 96
+RATES = (0.03, 0.1, 0.3)
+MOST_EPOCHS, TUNING_WORDS = 200, 64
 
 
 def clocked(work: Callable[[], object], device: torch.device) -> float:

@@ -42,6 +42,8 @@ def solve_one(layer: SoftmaxLayer, inputs: Tensor, target: int, l2: float, toler
     """
     weight = layer.weight
     point = inputs.double()
+    if _worse_than_the_origin(layer, inputs, target, l2):
+        point = torch.zeros_like(point)
     for _ in range(MAX_ITERATIONS):
         logits = torch.addmv(layer.bias, weight, point.to(weight.dtype)).double()  # (V,)
         odds = logits - logits[target]
@@ -63,6 +65,13 @@ def solve_one(layer: SoftmaxLayer, inputs: Tensor, target: int, l2: float, toler
             break
         point = point + length * step
     return point.to(inputs.dtype)
+
+
+def _worse_than_the_origin(layer: SoftmaxLayer, inputs: Tensor, target: int, l2: float) -> bool:
+    rows = torch.stack([inputs, torch.zeros_like(inputs)])
+    loss, _ = layer.cross_entropy(rows, torch.tensor([target, target], device=inputs.device))
+    given, origin = (loss + l2 * rows.square().sum(dim=1)).tolist()
+    return not given <= origin
 
 
 def _hessian(weight: Tensor, share: Tensor, mean: Tensor, pull: Tensor, lose: Tensor, l2: float) -> Tensor:

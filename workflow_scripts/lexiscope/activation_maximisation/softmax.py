@@ -15,6 +15,9 @@ from lexiscope.errors import LexiscopeError
 LOGITS_AT_ONCE = {"cpu": 1 << 21, "cuda": 1 << 26}
 """Logits held at one time, however large the vocabulary: 8 MiB stay in a processor's cache."""
 
+CONVERTED_ROWS = 1 << 15
+"""Rows of W that are in another type at one time, where the inputs have another type."""
+
 EXPONENT_LIMIT = 60.0
 """exp of more than this may overflow once it is summed over a vocabulary."""
 
@@ -109,6 +112,8 @@ class SoftmaxLayer:
         """
         n, n_top = len(inputs), min(n_top, self.n_words - 1)
         columns = max(1, LOGITS_AT_ONCE[inputs.device.type] // max(1, n))
+        if inputs.dtype != self.weight.dtype:
+            columns = min(columns, CONVERTED_ROWS)
         sums = torch.zeros_like(inputs)
         mass = inputs.new_zeros(n)
         shift: Tensor | None = None

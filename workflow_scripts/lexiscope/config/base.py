@@ -13,9 +13,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_
 
 
 class Section(BaseModel):
-    """A section of the study file: frozen, and unknown keys are errors."""
+    """A section of the study file: frozen, unknown keys are errors, and numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=False, validate_default=True, allow_inf_nan=False
+    )
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:

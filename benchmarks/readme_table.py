@@ -18,7 +18,10 @@ def main() -> None:
     parser.add_argument("report", type=Path, help="folder with scores.parquet")
     given = parser.parse_args()
     rows = [
-        row for row in pq.read_table(given.report / "scores.parquet").to_pylist() if row["split"] == "test"
+        row
+        for row in pq.read_table(given.report / "scores.parquet").to_pylist()
+        # Solutions along a λ path stand in the report's figure.
+        if row["split"] == "test" and "@" not in row["space"]
     ]
     by_cell = {(row["space"], row["dataset"]): row for row in rows}
     spaces = list(dict.fromkeys(row["space"] for row in rows))

@@ -53,6 +53,9 @@ MAX_ROUNDS = 16
 SMALL_LAYER = 128
 """So few words need no model of them."""
 
+FEW_WORDS = 2
+"""A round of passes for so few words takes longer than to finish them by Newton's method."""
+
 SOFTEST = 1 / 64
 PATIENCE = 3
 """Rounds after which the model may be trusted more, as long as words get better slowly."""
@@ -156,7 +159,8 @@ class ExactSolver:
             softest = 1.0 if number < PATIENCE else SOFTEST
             best = _better(best, seen, softest).select(open_)
             position = best.position
-            if number >= MODEL_ROUNDS or self.layer.n_words <= SMALL_LAYER:
+            few = len(position) <= FEW_WORDS and number >= PATIENCE
+            if few or number >= MODEL_ROUNDS or self.layer.n_words <= SMALL_LAYER:
                 inputs = torch.stack([self._by_newton(best, row) for row in range(len(position))])
                 continue
             parts = torch.split(torch.arange(len(position), device=position.device), ROWS_AT_ONCE)

@@ -28,6 +28,9 @@ ROOT_ITERATIONS = 24
 ROOT_TOLERANCE = 3e-3
 """In nats of the log odds."""
 
+ROOT_SHARE = 0.9
+"""So large a share of the words has to be there; a pass over W will tell of the others."""
+
 
 class Competition(NamedTuple):
     """The model at δ = 0."""
@@ -96,7 +99,7 @@ def minimise_without_rivals(competition: Competition, inputs: Tensor, l2: float)
         step = (lose * pull - 2 * l2 * inputs) / diagonal
         expected = odds - (pull * step).sum(dim=1) + 0.5 * (variance * step * step).sum(dim=1)
         miss = logit - expected
-        if bool((miss.abs() < ROOT_TOLERANCE).all()):
+        if float((miss.abs() < ROOT_TOLERANCE).sum()) >= ROOT_SHARE * len(miss):
             break
         low, high = torch.where(miss < 0, logit, low), torch.where(miss > 0, logit, high)
         residual = pull - variance * step

@@ -20,7 +20,7 @@ MAX_DOUBLINGS = 10
 NEGLIGIBLE = 1e-8
 """Words with less of the others' probability do not shape the Hessian; a step too long is shortened."""
 
-MOST_WORDS = 8192
+MOST_WORDS = 2048
 
 
 def solve_one(layer: SoftmaxLayer, inputs: Tensor, target: int, l2: float, tolerance: float) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 # A thread that waits for the others gives its core away soon. On a machine that is shared it would else spin
-# while those others wait for that very core; alone, it costs next to nothing. Jobs inherit this.
+# while those others wait for that very core. Jobs inherit this.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from snakemake.exceptions import WorkflowError

@@ -185,13 +185,11 @@ class Plan:
 
     def space_seed(self, space: str) -> int:
         """The seed of a space or model: its own if it has one, else the study's."""
-        own = getattr(self.study.spaces[space], "seed", None)
-        return self.study.seed if own is None else own
+        return self._seed_of(self.study.spaces[space])
 
     def model_seed(self, model: str) -> int:
         """The seed of a language model: its own if it has one, else the study's."""
-        own = getattr(self.study.language_models[model], "seed", None)
-        return self.study.seed if own is None else own
+        return self._seed_of(self.study.language_models[model])
 
     def model_of(self, space: str) -> str:
         """The language model behind a space, or the space's kind when there is none."""
@@ -230,8 +228,7 @@ class Plan:
 
     def path_seed(self, path: str) -> int:
         """The seed of a λ path: its own if it has one, else the study's."""
-        own = self.study.l2_paths[path].seed
-        return self.study.seed if own is None else own
+        return self._seed_of(self.study.l2_paths[path])
 
     def path_sha256(self, path: str) -> str:
         """Digest of all settings that the scores along a λ path depend on."""
@@ -242,7 +239,11 @@ class Plan:
 
     def analysis_seed(self, analysis: Any) -> int:
         """The seed of an analysis: its own if it has one, else the study's."""
-        return self.study.seed if analysis.seed is None else analysis.seed
+        return self._seed_of(analysis)
+
+    def _seed_of(self, section: Any) -> int:
+        own: int | None = getattr(section, "seed", None)
+        return self.study.seed if own is None else own
 
     def _scored(self, recipe: Any) -> str:
         protocol = self.study.protocol.model_dump(mode="json")

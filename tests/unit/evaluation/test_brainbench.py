@@ -201,7 +201,7 @@ def test_missing_words_are_removed_from_both_sides_under_every_policy(receipt, t
     order = np.random.default_rng(0).permutation(kept)  # the space has its own order
     space = EmbeddingSpace(tuple(WORDS[i] for i in order), truth[order])
     outcomes = [
-        evaluate(space, BRAINBENCH, receipt, ProtocolConfig(oov=oov)) for oov in ("drop", "zero", "mean")
+        evaluate(space, BRAINBENCH, receipt, ProtocolConfig(oov=oov)) for oov in ("skip", "zero", "mean")
     ]
     assert outcomes[0] == outcomes[1] == outcomes[2]
     score = scores_of(outcomes[0])["brainbench_fmri", "b3"]
@@ -209,7 +209,7 @@ def test_missing_words_are_removed_from_both_sides_under_every_policy(receipt, t
     margins = two_vs_two_margins(correlation_matrix(truth[kept].astype(float)), [brain])
     assert score.value == (margins > 0).mean()
     assert (score.n_used, score.n_total) == (51, 60)
-    assert "oov=drop" in score.protocol
+    assert "oov=skip" in score.protocol
     unused = [a for a in outcomes[0].answers if not a.used]
     assert len(unused) == 18 * (1770 - 51 * 50 // 2)
     assert all(a.prediction is None for a in unused)

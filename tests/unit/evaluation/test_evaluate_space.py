@@ -78,7 +78,7 @@ def test_every_row_says_whose_it_is(folder):
     for row in scores:
         assert {name: row[name] for name in IDENTITY} == IDENTITY
         assert row["task"] == "word_similarity"
-        assert row["protocol"].startswith("oov=drop casing=lower bootstrap=50")
+        assert row["protocol"].startswith("oov=skip casing=lower bootstrap=50")
         assert len(row["dataset_sha256"]) == 64
     assert len({row["dataset_sha256"] for row in scores}) == 3
     assert {(i["study"], i["space"], i["seed"], i["task"]) for i in items} == {

@@ -31,8 +31,8 @@ def test_fallback_takes_the_most_frequent_other_casing(space):
     assert find_rows(space, ["japan"], "fallback").tolist() == [WORDS.index("JAPAN")]
 
 
-def test_drop_leaves_missing_words_out(space):
-    found = look_up(space, ["the", "qqq"], casing="lower", oov="drop")
+def test_skip_leaves_missing_words_out(space):
+    found = look_up(space, ["the", "qqq"], casing="lower", oov="skip")
     assert found.usable.tolist() == found.found.tolist() == [True, False]
     assert found.vectors.tolist() == [[0, 1], [0, 0]]
 
@@ -46,7 +46,7 @@ def test_other_oov_policies_give_a_vector(space, oov, vector):
 
 
 def test_no_words_and_an_empty_space(space):
-    assert look_up(space, [], casing="fallback", oov="drop").vectors.shape == (0, 2)
+    assert look_up(space, [], casing="fallback", oov="skip").vectors.shape == (0, 2)
     empty = EmbeddingSpace((), np.zeros((0, 3), dtype=np.float32))
     found = look_up(empty, ["a"], casing="fallback", oov="mean")
     assert found.vectors.tolist() == [[0, 0, 0]]

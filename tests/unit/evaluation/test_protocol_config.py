@@ -9,7 +9,7 @@ from lexiscope.evaluation.config import ProtocolConfig
 def test_defaults_are_those_of_the_paper():
     protocol = ProtocolConfig()
     assert (protocol.oov, protocol.casing, protocol.n_bootstrap, protocol.confidence) == (
-        "drop",
+        "skip",
         "lower",
         1000,
         0.95,
@@ -18,7 +18,7 @@ def test_defaults_are_those_of_the_paper():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"oov": "skip"}, {"casing": "upper"}, {"n_bootstrap": -1}, {"confidence": 1.0}, {"bootstraps": 3}],
+    [{"oov": "keep"}, {"casing": "upper"}, {"n_bootstrap": -1}, {"confidence": 1.0}, {"bootstraps": 3}],
 )
 def test_wrong_settings_are_rejected(wrong):
     with pytest.raises(ValidationError):
@@ -39,4 +39,4 @@ def test_two_protocols_that_differ_read_differently():
 
 
 def test_a_task_can_state_its_own_oov_policy():
-    assert ProtocolConfig(oov="zero").describe(oov="drop") == ProtocolConfig().describe()
+    assert ProtocolConfig(oov="zero").describe(oov="skip") == ProtocolConfig().describe()

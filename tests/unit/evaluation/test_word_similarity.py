@@ -138,13 +138,13 @@ def test_a_missing_word_drops_its_pair_or_gets_the_vector_of_the_policy(score):
     text = "a b 3\na c 1\nb c 2\na qqq 5\nqqq qqq 9\n"
     predictions = {
         oov: [answer.prediction for answer in score(space, text, oov=oov).answers]
-        for oov in ("drop", "zero", "mean")
+        for oov in ("skip", "zero", "mean")
     }
     half = np.sqrt(0.5)
-    assert predictions["drop"] == [pytest.approx(half), 0.0, pytest.approx(half), None, None]
+    assert predictions["skip"] == [pytest.approx(half), 0.0, pytest.approx(half), None, None]
     assert predictions["zero"][3:] == [0.0, 0.0]
     assert predictions["mean"][3:] == pytest.approx([half, 1.0])  # the mean is (2/3, 2/3)
-    assert [score(space, text, oov=oov).results[0].n_used for oov in ("drop", "zero", "mean")] == [3, 5, 5]
+    assert [score(space, text, oov=oov).results[0].n_used for oov in ("skip", "zero", "mean")] == [3, 5, 5]
 
 
 def test_queries_are_lower_cased_by_default(score, random_space):
@@ -176,7 +176,7 @@ def test_what_cannot_be_ranked_is_skipped_with_its_reason(score, text, reason):
 
 def test_a_space_without_words_is_skipped_under_every_policy(score):
     empty = EmbeddingSpace((), np.zeros((0, 5), dtype=np.float32))
-    for oov in ("drop", "zero", "mean"):
+    for oov in ("skip", "zero", "mean"):
         (result,) = score(empty, "a b 1\nc d 2\ne f 3\n", oov=oov).results
         assert result.status == "skipped"
 

@@ -87,7 +87,7 @@ def score(**changes: Any) -> Score:
         "study": "fabricated", "space": "am", "model": "jlm", "seed": 1, "task": "word_similarity",
         "dataset": "men", "split": "test", "metric": "spearman", "value": 0.5, "ci_low": 0.45,
         "ci_high": 0.55, "baseline": 0.0, "n_used": 2871, "n_total": 3000, "status": "ok", "error": "",
-        "higher_is_better": True, "protocol": "oov=drop casing=lower bootstrap=1000",
+        "higher_is_better": True, "protocol": "oov=skip casing=lower bootstrap=1000",
         "dataset_sha256": "0" * 64, "config_sha256": "1" * 64, "code_version": "0.1.0",
     }  # fmt: skip
     return Score(**{**fields, **changes})
@@ -306,7 +306,7 @@ def fabricate(
         },
         "tasks": ["word_similarity", "brainbench"] if rows else [],
         "protocol": {
-            "oov": "drop",
+            "oov": "skip",
             "casing": "lower",
             "n_bootstrap": 1000,
             "confidence": 0.95,

@@ -211,7 +211,7 @@ def _words_taking_part(
     space: EmbeddingSpace, words: Sequence[str], protocol: ProtocolConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Indices of the words that take part, shape (n_kept,), and their vectors, shape (n_kept, dim)."""
-    found = look_up(space, words, casing=protocol.casing, oov="drop")
+    found = look_up(space, words, casing=protocol.casing, oov="skip")
     centre = found.vectors.mean(axis=1, keepdims=True) if space.dim else np.zeros((len(words), 1))
     spread = np.linalg.norm(found.vectors - centre, axis=1)
     constant = found.usable & (spread <= NEARLY_CONSTANT * np.abs(centre[:, 0]))
@@ -237,7 +237,7 @@ def _evaluate_measure(
         higher_is_better=measure.higher_is_better,
         n_used=len(kept),
         n_total=len(words),
-        protocol=protocol.describe(oov="drop"),
+        protocol=protocol.describe(oov="skip"),
     )
     splits = [blank, *(blank.for_split(participant.name) for participant in participants)]
     margins = np.full((len(participants), len(words), len(words)), np.nan)
@@ -312,6 +312,7 @@ def _answers(
                     gold=1.0,
                     prediction=prediction,
                     used=is_used,
+                    split=participant.name,
                 )
             )
     return answers

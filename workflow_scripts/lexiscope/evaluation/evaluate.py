@@ -129,13 +129,10 @@ def _read_receipts(group: TaskGroup, receipts: Mapping[str, Path]) -> dict[str, 
         raise LexiscopeError(f"task {group.name!r} was given no dataset")
     for key in receipts:
         group.dataset(key)
-    read = {
-        dataset.key: read_receipt(receipts[dataset.key])
-        for dataset in group.datasets
-        if dataset.key in receipts
-    }
+    order = [dataset.key for dataset in group.datasets if dataset.key in receipts] or list(receipts)
+    read = {key: read_receipt(receipts[key]) for key in order}
     for key, receipt in read.items():
-        if receipt.dataset != key:
+        if receipt.dataset != group.dataset(key).source:
             raise LexiscopeError(
                 f"a receipt of {receipt.dataset!r} was given for dataset {key!r}", where=receipts[key]
             )
@@ -169,7 +166,7 @@ def _failed(dataset: Dataset, protocol: ProtocolConfig, reason: str) -> Outcome:
     blanks = [
         Result(
             dataset=measure.dataset,
-            split="test",
+            split=measure.split,
             metric=measure.metric,
             baseline=measure.baseline,
             higher_is_better=measure.higher_is_better,

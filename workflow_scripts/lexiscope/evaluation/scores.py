@@ -24,7 +24,9 @@ class Score:
     """One number, with all that is needed to judge it.
 
     ``value``, ``ci_low``, ``ci_high`` and ``baseline`` are on the metric's own scale and None where they
-    do not exist; a score that could not be computed has no value, and says why in ``error``.
+    do not exist; a score that could not be computed has no value, and says why in ``error``. ``constant``
+    marks a classifier that gives every item the same answer, whose score says nothing about the space;
+    ``note`` says what else a reader has to know.
     """
 
     study: str
@@ -45,6 +47,8 @@ class Score:
     error: str
     higher_is_better: bool
     protocol: str
+    constant: bool
+    note: str
     dataset_sha256: str
     config_sha256: str
     code_version: str
@@ -60,13 +64,18 @@ class Score:
 
 @dataclass(frozen=True)
 class Item:
-    """What one space answered on one item of a dataset (a word pair, a pair of brain rows, a sentence)."""
+    """What one space answered on one item of a dataset (a word pair, a pair of brain rows, a sentence).
+
+    Sentences are named by file and line, such as ``rt-polarity.pos:17``. ``split`` is that of the score the
+    item belongs to. An item that is not ``used`` was answered without any vector, or not at all.
+    """
 
     study: str
     space: str
     seed: int
     task: str
     dataset: str
+    split: str
     item_id: int
     item: str
     gold: float | None
@@ -114,14 +123,26 @@ class Result:
     ci_high: float | None = None
     status: Status = "skipped"
     error: str = ""
+    constant: bool = False
+    note: str = ""
 
     def for_split(self, split: str) -> Result:
         """The same for another part of the dataset."""
         return replace(self, split=split)
 
-    def scored(self, value: float, ci_low: float | None, ci_high: float | None) -> Result:
+    def scored(
+        self,
+        value: float,
+        ci_low: float | None,
+        ci_high: float | None,
+        *,
+        constant: bool = False,
+        note: str = "",
+    ) -> Result:
         """The finished row, with its value and interval."""
-        return replace(self, value=value, ci_low=ci_low, ci_high=ci_high, status="ok")
+        return replace(
+            self, value=value, ci_low=ci_low, ci_high=ci_high, status="ok", constant=constant, note=note
+        )
 
     def skipped(self, reason: str) -> Result:
         """The finished row of a dataset that cannot be scored on this space."""
@@ -142,6 +163,7 @@ class Answer:
     gold: float | None
     prediction: float | None
     used: bool
+    split: str = "test"
 
 
 @dataclass(frozen=True)

@@ -72,5 +72,5 @@ def look_up(
     vectors[found] = space.vectors[rows[found]]
     if oov == "mean" and len(space):
         vectors[~found] = space.vectors.mean(axis=0, dtype=np.float64)
-    usable = found if oov == "drop" else np.ones(len(words), dtype=np.bool_)
+    usable = found if oov == "skip" else np.ones(len(words), dtype=np.bool_)
     return WordVectors(vectors=vectors, usable=usable, found=found)

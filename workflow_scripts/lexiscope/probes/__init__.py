@@ -1,0 +1,1 @@
+"""Probing tasks made from treebanks."""

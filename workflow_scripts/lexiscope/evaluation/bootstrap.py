@@ -22,26 +22,61 @@ Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """From counts, shape (n_resamples, n_items), to one value a resample, NaN where it is undefined."""
 
 
-def resample_counts(n_items: int, *, n_resamples: int, seed: int, name: str) -> Iterator[NDArray[np.int64]]:
+def resample_counts(
+    n_items: int,
+    *,
+    n_resamples: int,
+    seed: int,
+    name: str,
+    strata: NDArray[np.int64] | None = None,
+) -> Iterator[NDArray[np.int64]]:
     """Yield blocks of counts, shape (block, n_items), each row summing to ``n_items``.
 
-    The draws depend on ``seed``, ``name`` (of the dataset) and the two sizes alone.
+    The draws depend on ``seed``, ``name`` (of the dataset), the sizes and the strata alone.
+
+    Parameters
+    ----------
+    strata
+        Stratum of each item, shape (n_items,). Each stratum is then resampled by itself, and keeps its
+        number of items.
     """
-    generator = np.random.default_rng([seed, zlib.crc32(name.encode("utf-8"))])
+    key = [seed, zlib.crc32(name.encode("utf-8"))]
+    members: list[NDArray[np.int64]] | None = None
+    generators = [np.random.default_rng(key)]
+    if strata is not None:
+        members = [np.flatnonzero(strata == label) for label in np.unique(strata)]
+        # One generator each: the draws must not depend on how many resamples a block holds.
+        generators = [np.random.default_rng([*key, number]) for number in range(len(members))]
     block = max(1, BLOCK_CELLS // max(n_items, 1))
     for start in range(0, n_resamples, block):
         size = min(block, n_resamples - start)
-        drawn = generator.integers(0, n_items, size=(size, n_items))
-        drawn += np.arange(size)[:, None] * n_items
-        yield np.bincount(drawn.ravel(), minlength=size * n_items).reshape(size, n_items)
+        if members is None:
+            yield _draw(generators[0], size, n_items)
+            continue
+        counts = np.empty((size, n_items), dtype=np.int64)
+        for generator, items in zip(generators, members, strict=True):
+            counts[:, items] = _draw(generator, size, len(items))
+        yield counts
+
+
+def _draw(generator: np.random.Generator, size: int, n_items: int) -> NDArray[np.int64]:
+    drawn = generator.integers(0, n_items, size=(size, n_items))
+    drawn += np.arange(size)[:, None] * n_items
+    return np.bincount(drawn.ravel(), minlength=size * n_items).reshape(size, n_items)
 
 
 def percentile_interval(
-    statistic: Statistic, n_items: int, *, protocol: ProtocolConfig, name: str
+    statistic: Statistic,
+    n_items: int,
+    *,
+    protocol: ProtocolConfig,
+    name: str,
+    strata: NDArray[np.int64] | None = None,
 ) -> tuple[float | None, float | None]:
     """Percentile bootstrap interval of a statistic over ``n_items`` items.
 
     Resamples in which the statistic is undefined (too few answered items, all of them equal) are left out.
+    With ``strata``, shape (n_items,), they are drawn within each stratum.
 
     Returns
     -------
@@ -53,7 +88,9 @@ def percentile_interval(
     """
     if not protocol.n_bootstrap or not n_items:
         return None, None
-    blocks = resample_counts(n_items, n_resamples=protocol.n_bootstrap, seed=protocol.seed, name=name)
+    blocks = resample_counts(
+        n_items, n_resamples=protocol.n_bootstrap, seed=protocol.seed, name=name, strata=strata
+    )
     values = np.concatenate([statistic(counts) for counts in blocks])
     defined = values[np.isfinite(values)]
     if 2 * len(defined) <= len(values):

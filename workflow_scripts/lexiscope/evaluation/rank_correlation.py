@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,17 +67,34 @@ def spearman(first: RankedValues, second: RankedValues, counts: NDArray[np.int64
     float64, shape (n_resamples,); NaN where fewer than `MIN_ITEMS` items are drawn or one variable has the
     same value for all that are.
     """
-    x, y = first.average_ranks(counts), second.average_ranks(counts)
+    rho: NDArray[np.float64] = rank_correlations([first], second, counts)[0]
+    return rho
+
+
+def rank_correlations(
+    systems: Sequence[RankedValues], gold: RankedValues, counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`spearman` of several variables with the same one, which is then ranked only once.
+
+    Returns
+    -------
+    float64, shape (n_systems, n_resamples).
+    """
     drawn = counts.sum(axis=1, keepdims=True)
     # The mean rank is known, so one pass is exact: ranks are multiples of one half.
-    x -= (drawn + 1) / 2
-    y -= (drawn + 1) / 2
-    weighted = x * counts
-    xy = np.einsum("ri,ri->r", weighted, y)
-    xx = np.einsum("ri,ri->r", weighted, x)
-    y *= y
-    yy = np.einsum("ri,ri->r", y, counts.astype(np.float64))
-    defined = (xx > 0) & (yy > 0) & (drawn[:, 0] >= MIN_ITEMS)
-    rho = np.full(len(counts), np.nan)
-    np.divide(xy, np.sqrt(xx * yy), out=rho, where=defined)
+    mean = (drawn + 1) / 2
+    y = gold.average_ranks(counts)
+    y -= mean
+    weighted = y * counts
+    yy = np.einsum("ri,ri->r", weighted, y)
+    weights = counts.astype(np.float64)
+    rho = np.full((len(systems), len(counts)), np.nan)
+    for row, system in zip(rho, systems, strict=True):
+        x = system.average_ranks(counts)
+        x -= mean
+        xy = np.einsum("ri,ri->r", weighted, x)
+        x *= x
+        xx = np.einsum("ri,ri->r", x, weights)
+        defined = (xx > 0) & (yy > 0) & (drawn[:, 0] >= MIN_ITEMS)
+        np.divide(xy, np.sqrt(xx * yy), out=row, where=defined)
     return rho.clip(-1.0, 1.0)

@@ -129,7 +129,7 @@ def test_no_scores_no_tables() -> None:
 
 def test_the_examples_of_the_formats() -> None:
     outcome = doctest.testmod(formats)
-    assert outcome.attempted == 12
+    assert outcome.attempted == 13
     assert outcome.failed == 0
 
 

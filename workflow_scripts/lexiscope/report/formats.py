@@ -5,22 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 MISSING = "–"
 
-METRICS: dict[str, tuple[str, int]] = {
-    "spearman": ("Spearman ρ", 3),
-    "pearson": ("Pearson r", 3),
-    "two_vs_two_accuracy": ("2 vs 2 accuracy", 3),
-    "accuracy": ("accuracy, %", 2),
-    "f1": ("F1, %", 2),
-    "pearson_x100": ("Pearson × 100", 2),
-    "spearman_x100": ("Spearman × 100", 2),
-    "perplexity": ("perplexity", 1),
-    "mse": ("mean squared error", 3),
+
+class Shown(NamedTuple):
+    """How the papers print a metric: its label, its decimals, and what a score is multiplied by."""
+
+    label: str
+    decimals: int
+    factor: float = 1.0
+
+
+METRICS = {
+    "spearman": Shown("Spearman ρ", 3),
+    "pearson": Shown("Pearson r", 3),
+    "two_vs_two_accuracy": Shown("2 vs 2 accuracy", 3),
+    "accuracy": Shown("accuracy, %", 2, 100),
+    "f1": Shown("F1, %", 2, 100),
+    "pearson_x100": Shown("Pearson × 100", 2, 100),
+    "spearman_x100": Shown("Spearman × 100", 2, 100),
+    "perplexity": Shown("perplexity", 1),
+    "mse": Shown("mean squared error", 3),
 }
-"""Label and number of decimals of each metric, as the papers print them."""
+"""The ways in which scores are shown. Correlations have two of them: see `task_order.Place.shown_as`."""
 
 KINDS = {
     "word2vec": "word2vec",
@@ -73,9 +82,23 @@ def anchor(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text)
 
 
+def shown(metric: str) -> Shown:
+    """How a metric is printed; three decimals for one that is not known."""
+    return METRICS.get(metric) or Shown(metric.replace("_", " "), 3)
+
+
 def metric_label(metric: str) -> str:
     """A metric's name in a heading."""
-    return METRICS.get(metric, (metric.replace("_", " "), 3))[0]
+    return shown(metric).label
+
+
+def scaled(value: float | None, metric: str) -> float | None:
+    """A score as it is printed, not yet rounded.
+
+    >>> scaled(0.25, "accuracy"), scaled(0.25, "pearson"), scaled(None, "accuracy")
+    (25.0, 0.25, None)
+    """
+    return None if value is None else value * shown(metric).factor
 
 
 def kind_label(kind: str) -> str:
@@ -155,12 +178,12 @@ def portion(value: float | None) -> str:
 
 
 def score(value: float | None, metric: str) -> str:
-    """A score with its metric's decimals.
+    """A score as the papers print it.
 
-    >>> score(-0.0412, "spearman"), score(66.493, "accuracy")
+    >>> score(-0.0412, "spearman"), score(0.66493, "accuracy")
     ('−0.041', '66.49')
     """
-    return number(value, METRICS.get(metric, ("", 3))[1])
+    return number(scaled(value, metric), shown(metric).decimals)
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -185,8 +208,8 @@ def interval(low: float | None, high: float | None, metric: str) -> str:
     """
     if low is None or high is None:
         return ""
-    decimals = max(METRICS.get(metric, ("", 3))[1] - 1, 0)
-    return f"[{number(low, decimals)}, {number(high, decimals)}]"
+    decimals = max(shown(metric).decimals - 1, 0)
+    return f"[{number(scaled(low, metric), decimals)}, {number(scaled(high, metric), decimals)}]"
 
 
 def duration(seconds: float | None) -> str:

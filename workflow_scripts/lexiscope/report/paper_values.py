@@ -1,7 +1,8 @@
 """The numbers printed in the papers, to stand beside ours for the same cell.
 
-``reference/paper_values.csv`` holds them in long form. Values that were read off a figure carry the
-``reading_error`` they may be wrong by, on the metric's own scale; printed ones carry 0.
+``reference/paper_values.csv`` holds them in long form as printed: accuracies in per cent, some correlations
+a hundredfold. Here they are on the scale of the scores. Values that were read off a figure carry the
+``reading_error`` they may be wrong by; printed ones carry 0.
 """
 
 from __future__ import annotations
@@ -43,9 +44,23 @@ MODEL_OF_KIND = {
 """The name that Derby et al. (2020) give to each kind of space; other kinds are not in the papers."""
 
 
+PERCENT = ("accuracy", "f1")
+TIMES_100 = "_x100"
+"""The metrics that are printed in per cent, and the ending of those printed a hundredfold."""
+
+SPLITS = {"figure1": "mean"}
+"""The split of ours that a place of the papers shows, where it is not the one the table of values names."""
+
+ALL_POSITIVE = {("mrpc", "accuracy", 66.49), ("mrpc", "f1", 79.87)}
+"""What a classifier gets on MRPC that calls every pair a paraphrase, as printed for three spaces."""
+
+
 @dataclass(frozen=True)
 class PaperValue:
-    """One number from a paper, where it stands, and by how much its reading may be off."""
+    """One number from a paper on the scale of the scores, and by how much its reading may be off.
+
+    ``constant`` marks what is the score of giving every item the same answer.
+    """
 
     paper: str
     table: str
@@ -56,24 +71,29 @@ class PaperValue:
     value: float
     reading_error: float
     note: str
+    constant: bool = False
 
 
 def read_paper_values(stream: IO[str]) -> list[PaperValue]:
     """Read the table; a row with a missing or malformed number raises ValueError."""
-    return [
-        PaperValue(
-            paper=row["paper"],
-            table=row["table"],
-            model=row["model"],
-            dataset=row["dataset"],
-            metric=row["metric"],
-            split=row["split"],
-            value=float(row["value"]),
-            reading_error=float(row["reading_error"]),
-            note=row["note"],
-        )
-        for row in csv.DictReader(stream)
-    ]
+    return [_on_our_scale(row) for row in csv.DictReader(stream)]
+
+
+def _on_our_scale(row: dict[str, str]) -> PaperValue:
+    metric, printed, error = row["metric"], float(row["value"]), float(row["reading_error"])
+    divisor = 100 if metric in PERCENT or metric.endswith(TIMES_100) else 1
+    return PaperValue(
+        paper=row["paper"],
+        table=row["table"],
+        model=row["model"],
+        dataset=row["dataset"],
+        metric=metric.removesuffix(TIMES_100),
+        split=SPLITS.get(row["table"], row["split"]),
+        value=round(printed / divisor, 6),
+        reading_error=round(error / divisor, 6),
+        note=row["note"],
+        constant=(row["dataset"], metric, printed) in ALL_POSITIVE,
+    )
 
 
 @cache

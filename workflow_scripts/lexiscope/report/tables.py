@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
 from lexiscope.report.paper_values import PAPERS, TABLES, PaperValue, find_paper_value
-from lexiscope.report.task_order import SUMMARY_SPLIT, Place, place_of
+from lexiscope.report.task_order import Place, is_summary, place_of
 
 POINT = "@"
 """Stands between name and λ in what a solution along a λ path is called; no name of a space may have it."""
@@ -48,13 +48,13 @@ class Column:
     @property
     def metric_label(self) -> str:
         """The metric in words, with the direction where lower is better."""
-        label = formats.metric_label(self.metric)
+        label = formats.metric_label(self.place.shown_as)
         return label if self.higher_is_better else f"{label}, lower is better"
 
     @property
     def baseline_text(self) -> str:
-        """The baseline with the metric's decimals."""
-        return formats.score(self.baseline, self.metric)
+        """The baseline as the papers print the metric."""
+        return formats.score(self.baseline, self.place.shown_as)
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Cell:
     paper: PaperValue | None = None
 
     @property
+    def shown_as(self) -> str:
+        """How the score is printed: a key of `formats.METRICS`."""
+        return "" if self.score is None else place_of(self.score).shown_as
+
+    @property
     def value(self) -> float | None:
         """The score, None where there is none."""
         return None if self.score is None else self.score.value
@@ -74,14 +79,14 @@ class Cell:
     @property
     def text(self) -> str:
         """The score with its metric's decimals."""
-        return formats.MISSING if self.score is None else formats.score(self.score.value, self.score.metric)
+        return formats.score(self.value, self.shown_as)
 
     @property
     def interval(self) -> str:
         """The confidence interval in brackets."""
         if self.score is None:
             return ""
-        return formats.interval(self.score.ci_low, self.score.ci_high, self.score.metric)
+        return formats.interval(self.score.ci_low, self.score.ci_high, self.shown_as)
 
     @property
     def coverage(self) -> str:
@@ -91,7 +96,7 @@ class Cell:
     @property
     def paper_text(self) -> str:
         """The paper's value with the metric's decimals."""
-        return "" if self.paper is None else formats.score(self.paper.value, self.paper.metric)
+        return "" if self.paper is None else formats.score(self.paper.value, self.shown_as)
 
     @property
     def status(self) -> str:
@@ -137,7 +142,7 @@ class ScoreTable:
     @property
     def source(self) -> str:
         """The table of a paper after which it is laid out; empty where there is none."""
-        if self.place.paper not in PAPERS:
+        if not self.place.paper:
             return ""
         return f"{TABLES.get(self.place.table, self.place.table)} of {PAPERS[self.place.paper]}"
 
@@ -211,7 +216,7 @@ def is_path_point(score: Score) -> bool:
 
 def summary_scores(scores: Iterable[Score]) -> list[Score]:
     """The scores that the tables show: of the spaces of the study, on the split that the papers print."""
-    return [score for score in scores if score.split == SUMMARY_SPLIT and not is_path_point(score)]
+    return [score for score in scores if is_summary(score) and not is_path_point(score)]
 
 
 def score_tables(scores: Sequence[Score], kinds: Mapping[str, str]) -> list[ScoreTable]:
@@ -224,15 +229,14 @@ def score_tables(scores: Sequence[Score], kinds: Mapping[str, str]) -> list[Scor
     kinds
         Kind of each space, in the order of the study; spaces it lacks follow in the order of the scores.
     """
-    by_table: dict[tuple[str, str], list[Score]] = defaultdict(list)
+    by_table: dict[str, list[Score]] = defaultdict(list)
     for score in sorted(scores, key=_order):
-        place = place_of(score)
-        by_table[place.paper, place.table].append(score)
+        by_table[place_of(score).table].append(score)
     order = list(dict.fromkeys([*kinds, *(score.space for score in scores)]))
     return [_table(number, rows, order, kinds) for number, rows in enumerate(by_table.values(), 1)]
 
 
-def _order(score: Score) -> tuple[int, str, str, str]:
+def _order(score: Score) -> tuple[tuple[int, ...], str, str, str]:
     # Datasets that the registry does not know come last and keep a fixed order of their own.
     return place_of(score).rank, score.dataset, score.metric, score.split
 

@@ -79,7 +79,7 @@ def average(
     )
     covered = n_found > 0
     divisors = n_found if protocol.oov == "skip" else lengths
-    weights = np.where(covered, 1.0 / np.maximum(divisors, 1), 0.0)
+    weights = 1.0 / np.maximum(divisors, 1)
     # What a missing word adds to the sum.
     filler = np.zeros(space.dim)
     if protocol.oov == "mean" and len(space):
@@ -94,4 +94,5 @@ def average(
         if protocol.oov == "mean":
             sums += (lengths - n_found)[part, None] * filler
         vectors[part] = sums * weights[part, None]
+    vectors[~covered] = 0.0  # the mean vector of the space counts only beside words that the space has
     return SentenceVectors(vectors, covered, n_words=len(numbers), n_found=int(n_found.sum()))

@@ -5,13 +5,17 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.brainbench import (
+    TIE,
     WordPairs,
     correlation_matrix,
     evaluate,
+    permutation_p_value,
+    permuted_hits,
     read_dictionary,
     read_participant,
     two_vs_two_margins,
@@ -128,6 +132,52 @@ def test_a_constant_row_has_no_margin():
     assert np.array_equal(np.isnan(margins), (pairs.first == 3) | (pairs.second == 3))
 
 
+# -- the permutation test ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0])
+@pytest.mark.parametrize("n_words", [5, 6, 13])
+def test_sums_count_the_same_hits_as_the_margins(n_words, offset):
+    generator = np.random.default_rng(n_words)
+    space, *brains = generator.uniform(-1, 1, (4, n_words, n_words)) + offset  # not symmetric
+    orders = np.array([generator.permutation(n_words) for _ in range(60)])
+    expected = [(two_vs_two_margins(space[np.ix_(o, o)], brains) > TIE).sum() for o in orders]
+    assert permuted_hits(space, brains, orders).tolist() == expected
+
+
+def test_rows_without_spread_are_no_hits_under_any_order():
+    space, brain = symmetric(9, seed=1), symmetric(9, seed=2)
+    space[4] = 0.3
+    brain[2] = 0.1
+    orders = np.array([np.random.default_rng(i).permutation(9) for i in range(20)])
+    expected = [np.nansum(two_vs_two_margins(space[np.ix_(o, o)], [brain]) > TIE) for o in orders]
+    assert permuted_hits(space, [brain], orders).tolist() == expected
+    assert permuted_hits(np.ones((9, 9)), [brain], orders).tolist() == [0] * 20
+
+
+def test_a_space_that_fits_has_the_least_p_value_and_one_that_says_nothing_has_one():
+    brains = [symmetric(20, seed=1) + 0.3 * symmetric(20, seed=seed) for seed in (2, 3)]
+    protocol = ProtocolConfig(n_bootstrap=199)
+    assert permutation_p_value(symmetric(20, seed=1), brains, protocol=protocol, name="x") == 1 / 200
+    assert permutation_p_value(np.ones((20, 20)), brains, protocol=protocol, name="x") == 1.0
+    none = ProtocolConfig(n_bootstrap=0)
+    assert permutation_p_value(symmetric(20, seed=1), brains, protocol=none, name="x") is None
+
+
+def test_p_values_of_unrelated_spaces_are_uniform():
+    """So the dependence between the pairs does no harm; a binomial test over them rejects far too often."""
+    brains = [symmetric(12, seed=seed) for seed in (900, 901)]
+    protocol = ProtocolConfig(n_bootstrap=99)
+    p_values = np.array(
+        [
+            permutation_p_value(symmetric(12, seed=seed), brains, protocol=protocol, name="x")
+            for seed in range(200)
+        ]
+    )
+    assert kstest(p_values, "uniform").statistic < 0.1
+    assert (p_values <= 0.05).mean() <= 0.1
+
+
 # -- scoring ---------------------------------------------------------------------------------------
 
 WORDS = [f"w{i:02d}" for i in range(60)]
@@ -172,10 +222,14 @@ def test_rows_for_every_participant_and_the_average(receipt, truth):
     assert all(s.metric == "two_vs_two_accuracy" and s.baseline == 0.5 for s in outcome.results)
     assert all((s.n_used, s.n_total, s.status) == (60, 60, "ok") for s in outcome.results)
     assert scores["brainbench_fmri", "test"].value > 0.85
+    assert scores["brainbench_fmri", "test"].note == "permutation p=0.000999"  # none of 1000 did as well
+    assert scores["brainbench_fmri", "b1"].note == ""
 
 
 def test_items_give_the_scores_back(receipt, truth):
-    outcome = evaluate(EmbeddingSpace(tuple(WORDS), truth), BRAINBENCH, receipt, ProtocolConfig())
+    outcome = evaluate(
+        EmbeddingSpace(tuple(WORDS), truth), BRAINBENCH, receipt, ProtocolConfig(n_bootstrap=50)
+    )
     answers = [answer for answer in outcome.answers if answer.dataset == "brainbench_fmri"]
     assert len(answers) == 9 * 1770
     assert [answer.item_id for answer in answers] == list(range(9 * 1770))
@@ -201,7 +255,8 @@ def test_missing_words_are_removed_from_both_sides_under_every_policy(receipt, t
     order = np.random.default_rng(0).permutation(kept)  # the space has its own order
     space = EmbeddingSpace(tuple(WORDS[i] for i in order), truth[order])
     outcomes = [
-        evaluate(space, BRAINBENCH, receipt, ProtocolConfig(oov=oov)) for oov in ("skip", "zero", "mean")
+        evaluate(space, BRAINBENCH, receipt, ProtocolConfig(oov=oov, n_bootstrap=50))
+        for oov in ("skip", "zero", "mean")
     ]
     assert outcomes[0] == outcomes[1] == outcomes[2]
     score = scores_of(outcomes[0])["brainbench_fmri", "b3"]
@@ -217,7 +272,9 @@ def test_missing_words_are_removed_from_both_sides_under_every_policy(receipt, t
 
 def test_two_words_with_the_same_vector_are_no_hit(receipt, truth):
     truth[7] = truth[4]
-    outcome = evaluate(EmbeddingSpace(tuple(WORDS), truth), BRAINBENCH, receipt, ProtocolConfig())
+    outcome = evaluate(
+        EmbeddingSpace(tuple(WORDS), truth), BRAINBENCH, receipt, ProtocolConfig(n_bootstrap=50)
+    )
     margins = [a.prediction for a in outcome.answers if a.item.endswith(":w04|w07")]
     assert len(margins) == 18
     assert max(map(abs, margins)) < 1e-12
@@ -225,20 +282,22 @@ def test_two_words_with_the_same_vector_are_no_hit(receipt, truth):
         EmbeddingSpace(tuple(WORDS), np.repeat(truth[:1], 60, axis=0)),
         BRAINBENCH,
         receipt,
-        ProtocolConfig(),
+        ProtocolConfig(n_bootstrap=50),
     )
     assert {result.value for result in perfect.results} == {0.0}
 
 
 def test_a_constant_vector_counts_as_missing(receipt, truth):
     truth[7] = 0.1
-    outcome = evaluate(EmbeddingSpace(tuple(WORDS), truth), BRAINBENCH, receipt, ProtocolConfig())
+    outcome = evaluate(
+        EmbeddingSpace(tuple(WORDS), truth), BRAINBENCH, receipt, ProtocolConfig(n_bootstrap=50)
+    )
     without = [word for word in range(60) if word != 7]
     reference = evaluate(
         EmbeddingSpace(tuple(WORDS[i] for i in without), truth[without]),
         BRAINBENCH,
         receipt,
-        ProtocolConfig(),
+        ProtocolConfig(n_bootstrap=50),
     )
     assert outcome == reference
     assert outcome.results[0].n_used == 59
@@ -255,7 +314,7 @@ def test_a_constant_vector_counts_as_missing(receipt, truth):
 )
 def test_too_little_to_score_is_skipped_with_its_reason(receipt, truth, n_words, dim, reason):
     space = EmbeddingSpace(tuple(WORDS[:n_words]), truth[:n_words, :dim])
-    outcome = evaluate(space, BRAINBENCH, receipt, ProtocolConfig())
+    outcome = evaluate(space, BRAINBENCH, receipt, ProtocolConfig(n_bootstrap=50))
     assert {(r.status, r.value, r.error) for r in outcome.results} == {("skipped", None, reason)}
     assert len(outcome.results) == 20
     assert len(outcome.answers) == 2 * 9 * 1770

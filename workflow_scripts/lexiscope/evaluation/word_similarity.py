@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from lexiscope.data.receipt import Receipt
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
-from lexiscope.evaluation.bootstrap import percentile_interval
 from lexiscope.evaluation.config import ProtocolConfig
-from lexiscope.evaluation.rank_correlation import MIN_ITEMS, RankedValues, spearman
+from lexiscope.evaluation.metrics import score_with_interval
+from lexiscope.evaluation.rank_correlation import MIN_ITEMS
 from lexiscope.evaluation.reading import read_lines
 from lexiscope.evaluation.scores import Answer, Outcome, Result
 from lexiscope.evaluation.tasks import Dataset
@@ -121,19 +121,12 @@ def evaluate(
         )
         for number, pair in enumerate(pairs)
     ]
-    reason = _why_undefined(similarity[used], gold[used], len(pairs))
-    if reason:
-        return Outcome([result.skipped(reason)], answers)
-
-    ranked = RankedValues.of(similarity[used]), RankedValues.of(gold[used])
-    once = np.ones((1, result.n_used), dtype=np.int64)
-    ci_low, ci_high = percentile_interval(
-        lambda counts: spearman(*ranked, counts[:, used]),
-        len(pairs),
-        protocol=protocol,
-        name=dataset.key,
+    value, ci_low, ci_high = score_with_interval(
+        measure.metric, similarity, gold, protocol=protocol, name=dataset.key, used=used
     )
-    value = float(spearman(*ranked, once)[0])
+    if value is None:
+        reason = _why_undefined(similarity[used], gold[used], len(pairs))
+        return Outcome([result.skipped(reason)], answers)
     return Outcome([result.scored(value, ci_low, ci_high)], answers)
 
 
@@ -155,6 +148,4 @@ def _why_undefined(similarity: NDArray[np.float64], gold: NDArray[np.float64], n
         return f"{len(gold)} of {n_total} pairs can be used; a rank correlation needs {MIN_ITEMS}"
     if np.ptp(similarity) == 0:
         return f"the cosines of the {len(gold)} pairs used are all the same"
-    if np.ptp(gold) == 0:
-        return f"the human scores of the {len(gold)} pairs used are all the same"
-    return ""
+    return f"the human scores of the {len(gold)} pairs used are all the same"

@@ -1,6 +1,7 @@
 # Common: the validated study, where its products lie, and what every rule asks for. No rules here.
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lexiscope.config.load import load_study
 from lexiscope.digests import code_digest
 from lexiscope.embeddings.config import EXPORT_EXTENSIONS
 from lexiscope.errors import LexiscopeError
+from lexiscope.evaluation.tasks import BUILT_PROBES
 from lexiscope.plan import Plan
 
 try:
@@ -43,7 +45,7 @@ def digest(script):
 
 def one_of(names):
     """A wildcard constraint that admits these names; none at all when there are none."""
-    return "|".join(names) or "(?!)"
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def settings_of(section):
@@ -98,6 +100,31 @@ def model_of(wildcards):
 
 def receipt_file(dataset):
     return f"{RESULTS}/data/{dataset}.json"
+
+
+def probe_receipt(probe):
+    return f"{RESULTS}/probes/{probe}.json"
+
+
+def treebank_receipt(probe):
+    """The receipt of the treebank that a probe is built from; nothing if the files are the user's own."""
+    treebank = STUDY.probes[probe].treebank
+    return [receipt_file(treebank)] if treebank else []
+
+
+def task_receipts(task, datasets):
+    """The receipts of some datasets of a task group, in their order."""
+    receipt = probe_receipt if task == BUILT_PROBES else receipt_file
+    return [receipt(PLAN.source_of(task, dataset)) for dataset in datasets]
+
+
+def shared_vocabulary():
+    """The words that all spaces share, as an input; nothing if spaces are scored with their own alone."""
+    return (
+        []
+        if STUDY.protocol.vocabulary == "own"
+        else [f"{RESULTS}/shared_vocabulary.txt"]
+    )
 
 
 def lm_1b_receipt(model):

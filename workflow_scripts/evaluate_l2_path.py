@@ -6,6 +6,7 @@ evaluate_l2_path(
     path=snakemake.input.path,
     task=snakemake.wildcards.task,
     receipts=dict(zip(snakemake.params.datasets, snakemake.input.receipts, strict=True)),
+    shared=snakemake.input.shared,
     protocol=snakemake.params.protocol,
     identity=snakemake.params.identity,
     scores=snakemake.output.scores,

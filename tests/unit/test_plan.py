@@ -284,3 +284,67 @@ def test_sizes_of_datasets_and_corpora(tmp_path: Path) -> None:
     (tmp_path / "word-sim").mkdir()
     (tmp_path / "word-sim" / "EN-MEN-TR-3k.txt").write_bytes(bytes(2_000_000))
     assert plan(data={"source": "mirror", "root": str(tmp_path)}).dataset_mb("men") == pytest.approx(2)
+
+
+def test_several_seeds_make_several_spaces_of_one_name() -> None:
+    seeded = {**STUDY["spaces"], "word2vec": {**STUDY["spaces"]["word2vec"], "seeds": [4, 5]}}
+    several = plan(spaces=seeded)
+    assert several.spaces() == ["word2vec", "word2vec.seed5", "output", "am"]
+    assert several.plain_spaces == ["word2vec", "output", "am"]
+    assert [several.space_seed(name) for name in several.spaces("word2vec")] == [4, 5]
+    assert [several.public_name(name) for name in several.spaces("word2vec")] == ["word2vec"] * 2
+    digests = {several.config_sha256(name) for name in several.spaces("word2vec")}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize("seeds", [{"seed": 1, "seeds": [1, 2]}, {"seeds": [1, 1]}, {"seeds": [-1]}])
+def test_seeds_that_contradict_each_other(seeds: dict[str, Any]) -> None:
+    with pytest.raises(LexiscopeError, match=r"spaces\.word2vec"):
+        plan(spaces={"word2vec": {**STUDY["spaces"]["word2vec"], **seeds}})
+
+
+PROBED: dict[str, Any] = {
+    "probes": {"ewt": {"treebank": "ud-english-ewt", "tasks": ["tense"]}, "other": {"treebank": "gum"}},
+    "l2_paths": {"path": {"of": "output", "tasks": ["men"]}},
+}
+
+
+def test_what_built_probes_and_shared_files_need() -> None:
+    both = plan(**PROBED, tasks=["ewt/tense", "sick_relatedness", "sick_entailment"])
+    assert both.tasks == {
+        "transfer": ("sick_entailment",),
+        "relatedness": ("sick_relatedness",),
+        "treebank_probing": ("ewt/tense",),
+    }
+    assert both.probes == ["ewt"]
+    assert both.datasets == ["lm1b", "ptb", "sick", "men", "ud-english-ewt"]
+    assert both.probe_seed("ewt") == 3
+
+
+def test_a_path_may_be_scored_on_tasks_of_its_own() -> None:
+    few = plan(**PROBED, tasks=["sts12", "men"])
+    assert few.path_tasks("path") == {"word_similarity": ("men",)}
+    assert few.tasks_on_paths == ["word_similarity"]
+    assert ("path", "word_similarity") in few.evaluations
+    assert ("path", "sts") not in few.evaluations
+    assert ("am", "sts") in few.evaluations
+    all_of_them = plan(l2_paths={"path": {"of": "output"}})
+    assert all_of_them.path_tasks("path") == all_of_them.tasks
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"tasks": ["ewt/tens"]}, "did you mean 'ewt/tense'"),
+        ({"l2_paths": {"path": {"of": "output", "tasks": ["manx"]}}}, r"l2_paths\.path\.tasks\.0"),
+        ({"analysis": {"claims": {"roles": {"am": "amm"}}}}, r"analysis\.claims\.roles\.am"),
+    ],
+)
+def test_names_that_nothing_answers_to(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(LexiscopeError, match=told):
+        plan(**(PROBED | changes))
+
+
+def test_a_task_group_without_probes_is_told() -> None:
+    with pytest.raises(LexiscopeError, match="define one under 'probes'"):
+        plan(tasks=["treebank_probing"])

@@ -6,20 +6,22 @@ The rules ask these questions to draw the graph of jobs. Only what a space or th
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lexiscope.config.references import sources_of_spaces
-from lexiscope.config.study import Study
+from lexiscope.config.study import SEED_MARK, Study
 from lexiscope.data.catalogue import load_catalogue
 from lexiscope.data.prepare import dataset_inputs
 from lexiscope.embeddings.config import FileConfig
 from lexiscope.errors import LexiscopeError
-from lexiscope.evaluation.tasks import resolve_tasks
+from lexiscope.evaluation.tasks import BUILT_PROBES, TASKS, resolve_tasks
 from lexiscope.files import digest_json
 from lexiscope.language_models.config import InputSpaceConfig, OutputSpaceConfig
+from lexiscope.probes.config import tasks_of
 
 LM_1B = "lm_1b"
 """Catalogue key of the released model."""
@@ -52,6 +54,15 @@ class Plan:
             and space.kind == which
             and models[space.model].kind in model_kinds
         ]
+
+    @cached_property
+    def plain_spaces(self) -> list[str]:
+        """Names of the spaces as the user gave them: of one made with several seeds, the first alone."""
+        return [name for name in self.study.spaces if SEED_MARK not in name]
+
+    def public_name(self, space: str) -> str:
+        """The name by which scores call a space: several seeds of one space have the same."""
+        return space.partition(SEED_MARK)[0]
 
     @cached_property
     def models(self) -> list[str]:
@@ -93,14 +104,50 @@ class Plan:
     @cached_property
     def tasks(self) -> dict[str, tuple[str, ...]]:
         """Task groups to run, each with its datasets."""
-        return resolve_tasks(self.study.tasks)
+        return self._resolve(self.study.tasks)
+
+    def path_tasks(self, path: str) -> dict[str, tuple[str, ...]]:
+        """Task groups to run on the solutions along a λ path: its own choice, or all of the study's."""
+        chosen = self.study.l2_paths[path].tasks
+        return self.tasks if chosen is None else self._resolve(chosen)
+
+    def _resolve(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return resolve_tasks(names, {name: tasks_of(probe) for name, probe in self.study.probes.items()})
+
+    @cached_property
+    def tasks_on_paths(self) -> list[str]:
+        """Task groups that some λ path is scored on."""
+        return list(dict.fromkeys(task for path in self.study.l2_paths for task in self.path_tasks(path)))
+
+    @cached_property
+    def evaluations(self) -> list[tuple[str, str]]:
+        """All (space or λ path, task group) that are scored, each by a job of its own."""
+        paths = [(path, task) for path in self.study.l2_paths for task in self.path_tasks(path)]
+        return [(space, task) for space in self.spaces() for task in self.tasks] + paths
+
+    def source_of(self, task: str, dataset: str) -> str:
+        """Where a dataset's files come from: an entry of the catalogue, or a probe that is built."""
+        return TASKS[task].dataset(dataset).source
+
+    @cached_property
+    def _asked_for(self) -> list[tuple[str, str]]:
+        """All (task group, dataset), each once."""
+        groups = [self.tasks, *map(self.path_tasks, self.study.l2_paths)]
+        return list(dict.fromkeys((task, key) for group in groups for task in group for key in group[task]))
+
+    @cached_property
+    def probes(self) -> list[str]:
+        """Names of the probes that are built."""
+        used = {self.source_of(task, key) for task, key in self._asked_for if task == BUILT_PROBES}
+        return [name for name in self.study.probes if name in used]
 
     @cached_property
     def datasets(self) -> list[str]:
         """Catalogue keys of all datasets that are prepared."""
         used = [key for corpus in self.corpora for key in self.study.corpora[corpus].datasets]
         used += [LM_1B for model in self.models_of("lm_1b") if self.model_path(model) is None]
-        used += [key for datasets in self.tasks.values() for key in datasets]
+        used += [self.source_of(task, key) for task, key in self._asked_for if task != BUILT_PROBES]
+        used += [probe.treebank for name in self.probes if (probe := self.study.probes[name]).treebank]
         return list(dict.fromkeys(used))
 
     # Where data lie -------------------------------------------------------------------------------
@@ -180,6 +227,8 @@ class Plan:
             self.study.corpora[corpus].text_paths()
         for dataset in self.datasets:
             self.dataset_inputs(dataset)
+        for name in self.probes:
+            self.study.probes[name].paths()
 
     # Identity -------------------------------------------------------------------------------------
 
@@ -236,6 +285,10 @@ class Plan:
         return self._scored(
             [config.model_dump(mode="json"), self.path_seed(path), self.space_recipe(config.of)]
         )
+
+    def probe_seed(self, probe: str) -> int:
+        """The seed of a probe: its own if it has one, else the study's."""
+        return self._seed_of(self.study.probes[probe])
 
     def analysis_seed(self, analysis: Any) -> int:
         """The seed of an analysis: its own if it has one, else the study's."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lexiscope.config.base import Name, Section
+from lexiscope.config.base import Name, Section, SeededSection
 
 PAPER_L2 = 1e-5
 """λ of Derby et al. 2020."""
@@ -36,10 +36,9 @@ class MaximisationConfig(Section):
     tolerance: float = Field(0.01, gt=0, lt=1)
     precision: Literal["float32", "mixed"] = "float32"
     batch_size: int = Field(1024, ge=1, description="Words at a time.")
-    seed: int | None = None
 
 
-class ActivationMaximisationConfig(MaximisationConfig):
+class ActivationMaximisationConfig(MaximisationConfig, SeededSection):
     """A space of inputs, one for each word, that make the softmax choose that word.
 
     ``paper`` maximises, for every word by itself, log-probability − l2 · ‖x‖² by Adam (Derby et al. 2020,
@@ -76,15 +75,19 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class L2PathConfig(MaximisationConfig):
-    """Exact solutions over a grid of λ, each scored on every task of the study.
+    """Exact solutions over a grid of λ, each scored on tasks of the study.
 
     Attributes
     ----------
+    tasks
+        Which of the study's tasks, as groups or by themselves; by default all of them.
     l2
         The grid, in any order. The default reaches from the paper's λ to where activation maximisation is
         nothing but the centred output embedding.
     """
 
+    tasks: tuple[str, ...] | None = None
+    seed: int | None = None
     l2: tuple[Positive, ...] = Field(default=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0), min_length=2)
 
     @model_validator(mode="after")

@@ -36,6 +36,22 @@ class BiasPredictionConfig(Section):
     seed: int | None = Field(default=None, ge=0)
 
 
+ClaimRole = Literal["input", "output", "am", "word2vec", "glove", "fasttext", "centred"]
+"""The parts that spaces play in the claims of Derby et al. (2020)."""
+
+
+class ClaimsConfig(Section):
+    """Which spaces the claims of the papers are tested on.
+
+    Attributes
+    ----------
+    roles
+        The space that plays a part; where none is named, the first of the study that is of that kind.
+    """
+
+    roles: dict[ClaimRole, Name] = Field({})
+
+
 class MapConfig(Section):
     """A t-SNE map of some words in two spaces, with an arrow for each word from one to the other.
 
@@ -87,7 +103,10 @@ class AnalysisConfig(Section):
         How it is done, for every space that activation maximisation makes; null for not at all.
     maps
         Maps by name.
+    claims
+        On which spaces the claims of the papers are tested.
     """
 
     bias_prediction: BiasPredictionConfig | None = BiasPredictionConfig()
     maps: dict[Name, MapConfig] = Field({})
+    claims: ClaimsConfig = ClaimsConfig()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 """A name a user gives to a corpus, model or space; it becomes a file name, a table key and a wildcard."""
@@ -18,6 +18,29 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=False, validate_default=True, allow_inf_nan=False
     )
+
+
+class SeededSection(Section):
+    """Something that is drawn or trained with a seed: once, or several times to see how much that matters.
+
+    Attributes
+    ----------
+    seed
+        By default the study's.
+    seeds
+        Several seeds: the thing is made once with each, and scores tell the spread between them.
+    """
+
+    seed: int | None = Field(None, ge=0, lt=2**31)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Self:
+        if self.seeds and self.seed is not None:
+            raise ValueError("give either 'seed' or 'seeds'")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds has a value twice")
+        return self
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:

@@ -10,6 +10,7 @@ from lexiscope.config.positions import KeyPath
 from lexiscope.data.catalogue import load_catalogue
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.tasks import resolve_tasks
+from lexiscope.probes.config import tasks_of
 
 if TYPE_CHECKING:
     from lexiscope.config.study import Study
@@ -39,11 +40,25 @@ def dangling_references(study: Study) -> Iterator[Finding]:
     for name, chart in study.analysis.maps.items():
         for key in ("start", "end"):
             yield from _space(study, ("analysis", "maps", name, key), getattr(chart, key))
-    for number, task in enumerate(study.tasks):
-        try:
-            resolve_tasks([task])
-        except LexiscopeError as error:
-            yield ("tasks", number), error.problem, error.remedy
+    for role, space in study.analysis.claims.roles.items():
+        yield from _space(study, ("analysis", "claims", "roles", role), space)
+    yield from _tasks(study)
+
+
+def _tasks(study: Study) -> Iterator[Finding]:
+    probes = {name: tasks_of(probe) for name, probe in study.probes.items()}
+    chosen: dict[KeyPath, tuple[str, ...]] = {("tasks",): study.tasks}
+    for name, path in study.l2_paths.items():
+        chosen["l2_paths", name, "tasks"] = path.tasks or ()
+    for key, tasks in chosen.items():
+        for number, task in enumerate(tasks):
+            try:
+                resolved = resolve_tasks([task], probes)
+            except LexiscopeError as error:
+                yield (*key, number), error.problem, error.remedy
+                continue
+            if not resolved:
+                yield (*key, number), f"there is nothing in {task!r}", "define one under 'probes'"
 
 
 def _spaces(study: Study) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from lexiscope.activation_maximisation.config import ActivationMaximisationConfig, L2PathConfig
 from lexiscope.analysis.config import AnalysisConfig
-from lexiscope.config.base import Name, Section
+from lexiscope.config.base import Name, Section, SeededSection
 from lexiscope.corpora.config import CorpusConfig
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.embeddings.config import (
@@ -29,6 +29,7 @@ from lexiscope.embeddings.config import (
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.language_models.config import CharCNNLSTMConfig, InputSpaceConfig, OutputSpaceConfig
 from lexiscope.language_models.imports.config import HuggingFaceConfig, LM1BConfig, SoftmaxFileConfig
+from lexiscope.probes.config import ProbeConfig
 from lexiscope.report.config import ReportConfig
 
 StudyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
@@ -52,6 +53,10 @@ SpaceConfig = Annotated[
     | FileConfig,
     Field(discriminator="kind"),
 ]
+
+
+SEED_MARK = ".seed"
+"""Stands in the names of a space's further seeds (``word2vec.seed2``); no name a user gives has a dot."""
 
 
 class DataConfig(Section):
@@ -87,8 +92,27 @@ class Study(Section):
     lexicon: LexiconConfig = LexiconConfig()
     spaces: dict[Name, SpaceConfig] = Field(min_length=1)
     l2_paths: dict[Name, L2PathConfig] = Field({})
+    probes: dict[Name, ProbeConfig] = Field({})
     tasks: tuple[str, ...] = ()
     protocol: ProtocolConfig = ProtocolConfig()
     analysis: AnalysisConfig = AnalysisConfig()
     export: tuple[ExportFormat, ...] = ()
     report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="after")
+    def _one_space_for_each_seed(self) -> Study:
+        """Put each space of several ``seeds`` in its place once for each, the first under its own name."""
+        spaces = {
+            called: made
+            for name, space in self.spaces.items()
+            for called, made in _replicates(name, space).items()
+        }
+        return self if len(spaces) == len(self.spaces) else self.model_copy(update={"spaces": spaces})
+
+
+def _replicates(name: str, space: SpaceConfig) -> dict[str, SpaceConfig]:
+    if not isinstance(space, SeededSection) or not space.seeds:
+        return {name: space}
+    names = [name, *(f"{name}{SEED_MARK}{seed}" for seed in space.seeds[1:])]
+    made = [space.model_copy(update={"seed": seed, "seeds": ()}) for seed in space.seeds]
+    return dict(zip(names, made, strict=True))

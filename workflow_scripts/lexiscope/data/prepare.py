@@ -56,9 +56,21 @@ def prepare_dataset(*, dataset: str, source: str, root: Path, receipt: Path) -> 
         from lexiscope.data.download import fetch_dataset
 
         fetch_dataset(entry, root)
+    write_receipt(take_stock(dataset, source, root), receipt)
+
+
+def take_stock(dataset: str, source: str, root: Path) -> Receipt:
+    """Check the files of a dataset that lie in ``root``; the receipt of what was found.
+
+    Raises
+    ------
+    LexiscopeError
+        If a file is missing, or is not what the catalogue says.
+    """
+    entry = load_catalogue()[dataset]
     found = _find_generated(entry, root) if source == "miniature" else _find(entry, root)
     files = _check(entry, found, against_catalogue=source != "miniature")
-    write_receipt(Receipt(dataset=dataset, source=source, root=str(root), files=files), receipt)
+    return Receipt(dataset=dataset, source=source, root=str(root), files=files)
 
 
 def dataset_inputs(dataset: str, root: Path) -> list[Path]:

@@ -13,10 +13,10 @@ from pydantic import (
     model_validator,
 )
 
-from lexiscope.config.base import Name, Section
+from lexiscope.config.base import Name, Section, SeededSection
 
 
-class DistributionalConfig(Section):
+class DistributionalConfig(SeededSection):
     """What the models trained on a corpus of running text have in common.
 
     There is no ``min_count``: the corpus's vocabulary has already decided which words are kept.
@@ -131,7 +131,7 @@ class GloVeConfig(DistributionalConfig):
     memory_mb: PositiveInt = 1024
 
 
-class RandomConfig(Section):
+class RandomConfig(SeededSection):
     """Gaussian random vectors: what a space without knowledge scores.
 
     Attributes

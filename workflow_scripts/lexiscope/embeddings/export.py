@@ -42,10 +42,14 @@ def export_space(*, space: Path, format: ExportFormat, output: Path) -> None:
         raise LexiscopeError(
             f"unknown export format {format!r}", where="export", remedy=f"choose of {', '.join(_WRITERS)}"
         )
-    content = load_space(space)
-    _check_words(content, format, space)
+    write_space(load_space(space), format, output, where=space)
+
+
+def write_space(space: EmbeddingSpace, format: ExportFormat, output: Path, *, where: Path) -> None:
+    """Write a space in memory, read from the file ``where``; see `export_space`."""
+    _check_words(space, format, where)
     with atomic_path(output) as temporary:
-        _WRITERS[format](content, temporary)
+        _WRITERS[format](space, temporary)
 
 
 def _check_words(space: EmbeddingSpace, format: ExportFormat, path: Path) -> None:

@@ -38,7 +38,20 @@ def import_space(*, path: Path, lexicon: Path | None, config: Mapping[str, Any],
     """
     settings = FileConfig.model_validate(config)
     words = read_lexicon(lexicon).words if lexicon is not None and settings.align else None
-    file = read_vectors(path, settings, lexicon=words)
+    save_space(space_of_file(path, settings, words), output)
+
+
+def space_of_file(
+    path: str | Path, settings: FileConfig, words: tuple[str, ...] | None = None
+) -> EmbeddingSpace:
+    """A file of vectors as a space, over those of ``words`` that it has if they are given.
+
+    Raises
+    ------
+    LexiscopeError
+        As `import_space`.
+    """
+    file = read_vectors(Path(path), settings, lexicon=words)
     space = EmbeddingSpace(
         words=file.words,
         vectors=file.vectors,
@@ -48,7 +61,7 @@ def import_space(*, path: Path, lexicon: Path | None, config: Mapping[str, Any],
     if words is not None:
         space = space.restricted_to(words)
         logger.info("%d of the lexicon's %d words have a vector", len(space), len(words))
-    save_space(space, output)
+    return space
 
 
 def _provenance(

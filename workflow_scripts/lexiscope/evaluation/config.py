@@ -76,6 +76,9 @@ class ProtocolConfig(Section):
             if self.n_bootstrap
             else "bootstrap=none"
         )
-        shared = "vocabulary=shared" if self.vocabulary == "shared" else ""
-        parts = [method, f"oov={oov or self.oov}", f"casing={self.casing}", shared, interval]
-        return " ".join(part for part in parts if part)
+        look_up = f"oov={oov or self.oov} casing={self.casing}{self.describe_vocabulary()}"
+        return " ".join(part for part in (method, look_up, interval) if part)
+
+    def describe_vocabulary(self) -> str:
+        """What the description says of the vocabulary, which is nothing where it is each space's own."""
+        return " vocabulary=shared" if self.vocabulary == "shared" else ""

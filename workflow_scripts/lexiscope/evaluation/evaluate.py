@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lexiscope.data.receipt import Receipt, read_receipt
 from lexiscope.embeddings.space import EmbeddingSpace, load_space
 from lexiscope.errors import LexiscopeError
-from lexiscope.evaluation import brainbench, word_similarity
+from lexiscope.evaluation import brainbench, probing, relatedness, sts, transfer, word_similarity
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.scores import (
     Evaluation,
@@ -22,7 +22,8 @@ from lexiscope.evaluation.scores import (
     Score,
     write_evaluation,
 )
-from lexiscope.evaluation.tasks import TASKS, Dataset, TaskGroup
+from lexiscope.evaluation.shared_vocabulary import read_vocabulary
+from lexiscope.evaluation.tasks import BUILT_PROBES, TASKS, Dataset, TaskGroup
 from lexiscope.files import read_json
 from lexiscope.progress import Progress
 from lexiscope.stage import stage_entry
@@ -32,6 +33,12 @@ Evaluator = Callable[[EmbeddingSpace, Dataset, Receipt, ProtocolConfig], Outcome
 EVALUATORS: dict[str, Evaluator] = {
     "word_similarity": word_similarity.evaluate,
     "brainbench": brainbench.evaluate,
+    "transfer": transfer.evaluate,
+    "relatedness": relatedness.evaluate,
+    "sts": sts.evaluate,
+    "probing": probing.evaluate,
+    "xprobe": probing.evaluate,
+    BUILT_PROBES: probing.evaluate,
 }
 
 logger = logging.getLogger("lexiscope")
@@ -43,6 +50,7 @@ def evaluate_space(
     space: Path,
     task: str,
     receipts: Mapping[str, Path],
+    shared: Sequence[Path] = (),
     protocol: Mapping[str, Any],
     identity: Mapping[str, Any],
     scores: Path,
@@ -58,6 +66,8 @@ def evaluate_space(
         A task group of `TASKS`.
     receipts
         Receipt of each dataset to be scored, by dataset key: all of the group's datasets or some.
+    shared
+        One file, the words that all spaces share, where the protocol's ``vocabulary`` asks for them.
     protocol
         Fields of `ProtocolConfig`.
     identity
@@ -73,14 +83,9 @@ def evaluate_space(
     """
     group = _task_group(task)
     at_hand = _read_receipts(group, receipts)
-    evaluation = evaluate_group(
-        load_space(space),
-        group,
-        at_hand,
-        protocol=ProtocolConfig.model_validate(dict(protocol)),
-        identity=Identity(**identity),
-    )
-    write_evaluation(evaluation, scores, items)
+    rules = ProtocolConfig.model_validate(dict(protocol))
+    job = Job(group, at_hand, rules, _shared_words(rules, shared))
+    write_evaluation(job.evaluate(load_space(space), Identity(**identity)), scores, items)
 
 
 @stage_entry
@@ -89,6 +94,7 @@ def evaluate_l2_path(
     path: Path,
     task: str,
     receipts: Mapping[str, Path],
+    shared: Sequence[Path] = (),
     protocol: Mapping[str, Any],
     identity: Mapping[str, Any],
     scores: Path,
@@ -108,13 +114,61 @@ def evaluate_l2_path(
     at_hand = _read_receipts(group, receipts)
     listed = read_json(Path(path) / "path.json")
     rules = ProtocolConfig.model_validate(dict(protocol))
+    job = Job(group, at_hand, rules, _shared_words(rules, shared))
     whole = Evaluation()
     for l2, file in zip(listed["l2"], listed["files"], strict=True):
         who = Identity(**{**identity, "space": f"{identity['space']}@{l2:g}"})
-        found = evaluate_group(load_space(Path(path) / file), group, at_hand, protocol=rules, identity=who)
+        found = job.evaluate(load_space(Path(path) / file), who)
         whole.scores.extend(found.scores)
         whole.items.extend(found.items)
     write_evaluation(whole, scores, items)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What spaces are scored on, and how: with all their words, with those they share, or with both."""
+
+    group: TaskGroup
+    receipts: Mapping[str, Receipt]
+    protocol: ProtocolConfig
+    shared: tuple[str, ...] = ()
+
+    def evaluate(self, space: EmbeddingSpace, identity: Identity) -> Evaluation:
+        """Score one space.
+
+        With ``both`` vocabularies the items are those of its own.
+        """
+        if self.protocol.vocabulary == "own":
+            return self._score(space, self.protocol, identity)
+        restricted = space.restricted_to(self.shared)
+        on_shared = self.protocol.model_copy(update={"vocabulary": "shared"})
+        if self.protocol.vocabulary == "shared":
+            return self._score(restricted, on_shared, identity)
+        own = self.protocol.model_copy(update={"vocabulary": "own"})
+        found = self._score(space, own, identity)
+        if len(restricted) == len(space):
+            # The space has no other words, so these are its scores with the shared ones too.
+            again = [_restated(score, own, on_shared) for score in found.scores]
+        else:
+            again = self._score(restricted, on_shared, identity).scores
+        return Evaluation(found.scores + again, found.items)
+
+    def _score(self, space: EmbeddingSpace, protocol: ProtocolConfig, identity: Identity) -> Evaluation:
+        return evaluate_group(space, self.group, self.receipts, protocol=protocol, identity=identity)
+
+
+def _restated(score: Score, before: ProtocolConfig, after: ProtocolConfig) -> Score:
+    """The same score under a protocol that comes to the same."""
+    old, new = (f"casing={rules.casing}{rules.describe_vocabulary()}" for rules in (before, after))
+    return replace(score, protocol=score.protocol.replace(old, new))
+
+
+def _shared_words(protocol: ProtocolConfig, shared: Sequence[Path]) -> tuple[str, ...]:
+    if protocol.vocabulary == "own":
+        return ()
+    if len(shared) != 1:
+        raise LexiscopeError(f"vocabulary {protocol.vocabulary!r} needs the file of the shared words")
+    return read_vocabulary(shared[0])
 
 
 def _task_group(task: str) -> TaskGroup:

@@ -196,11 +196,12 @@ ITEM_SCHEMA = _schema(Item)
 
 def write_evaluation(evaluation: Evaluation, scores: str | Path, items: str | Path) -> None:
     """Write scores and items to two Parquet files, atomically and with the same bytes each time."""
-    _write(evaluation.scores, SCORE_SCHEMA, scores)
-    _write(evaluation.items, ITEM_SCHEMA, items)
+    write_rows(evaluation.scores, SCORE_SCHEMA, scores)
+    write_rows(evaluation.items, ITEM_SCHEMA, items)
 
 
-def _write(rows: Sequence[Score] | Sequence[Item], schema: pa.Schema, path: str | Path) -> None:
+def write_rows(rows: Sequence[Score] | Sequence[Item], schema: pa.Schema, path: str | Path) -> None:
+    """Write scores or items to one Parquet file, atomically and with the same bytes each time."""
     columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
     write_table(pa.table(columns, schema=schema), path)
 

@@ -1,0 +1,1 @@
+"""The command line: one's own vectors, without a study file."""

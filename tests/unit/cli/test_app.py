@@ -82,7 +82,7 @@ def test_nothing_is_written_unless_asked_for(tmp_path, data, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--tasks", "similarty"], "did you mean"),
+        (["--tasks", "similarty"], "Did you mean"),
         (["--tasks", "mr"], "none of the benchmarks is here"),
         (["--oov", "keep"], "--oov"),
         (["--classifier", "svm"], "--classifier"),
@@ -151,7 +151,7 @@ def test_convert_to_what_is_no_format(tmp_path, monkeypatch, capsys):
     source = vectors(tmp_path / "source.vec", WORDS, 5)
     assert ".docx" in run(monkeypatch, capsys, "convert", source, tmp_path / "x.docx")[2]
     err = run(monkeypatch, capsys, "convert", source, tmp_path / "x", "--format", "word")[2]
-    assert "known are" in err
+    assert "Known are" in err
 
 
 def test_tasks_lists_all_and_what_is_there(data, monkeypatch, capsys):

@@ -224,10 +224,11 @@ def _outcome(
     for blank in blanks:
         value, ci_low, ci_high = score_with_interval(
             blank.metric,
-            counted.astype(np.float64),
-            gold.astype(np.float64),
+            predictions.astype(np.float64),
+            test.labels.astype(np.float64),
             protocol=protocol,
             name=dataset.key,
+            used=scored,
         )
         results.append(
             blank.skipped(f"{blank.metric} is undefined: class 1 is neither among the answers nor the gold")
@@ -250,7 +251,7 @@ def _outcome(
 
 def _why_unscored(train: Examples, test: Examples, scored: NDArray[np.bool_], note: str) -> str:
     if not scored.any():
-        return f"no test sentence is left ({note})"
+        return f"no test sentence is left: {note}"
     if not train.covered.any():
         return "the space has no word of any training sentence"
     if not (test.covered & scored).any():

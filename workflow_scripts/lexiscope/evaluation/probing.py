@@ -87,8 +87,8 @@ def _settings(dataset: Dataset, protocol: ProtocolConfig) -> ClassifierConfig:
 def _note(n_repeated: int, n_test: int, *, official: bool) -> str:
     if not n_repeated:
         return ""
-    what = "kept, as in SentEval" if official else "left out"
-    return f"{n_repeated} of {n_test} test sentences also stand in the training part: {what}"
+    what = "count, as in SentEval" if official else "are left out"
+    return f"{n_repeated} of {n_test} test sentences also stand in the other parts and {what}"
 
 
 def cut(sentences: LabelledSentences) -> tuple[LabelledSentences, LabelledSentences]:

@@ -1,0 +1,1 @@
+"""Language-modelling experiments: what frozen embeddings are worth inside LSTM language models."""

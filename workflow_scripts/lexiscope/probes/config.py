@@ -55,10 +55,13 @@ class ProbeConfig(Section):
     n_train, n_valid, n_test
         At most so many sentences in a part of a task, all its classes together; by default as many as
         there are once each class has been cut to the size of the smallest.
+    parts
+        ``treebank``: training, validation and test are those the treebank comes in, if it does (in the
+        user's files, if their names have ``train``, ``dev`` or ``valid``, and ``test`` in them). ``drawn``:
+        they are drawn anew, which leaves more sentences to the tasks with target words.
     shares
-        Of training, validation and test, in parts of 1. They divide the documents (the sentences, where
-        there are few documents) of a treebank that does not come in three parts, and the target words of
-        ``tense``, ``subj_number`` and ``obj_number`` of any.
+        Of training, validation and test, in parts of 1, where they are drawn: by documents (by sentences,
+        if there are few documents); for ``tense``, ``subj_number`` and ``obj_number`` by target words.
     min_class_size
         The fewest sentences that a class may have in each part.
     min_length, max_length
@@ -80,6 +83,7 @@ class ProbeConfig(Section):
     n_train: PositiveInt | None = None
     n_valid: PositiveInt | None = None
     n_test: PositiveInt | None = None
+    parts: Literal["treebank", "drawn"] = "treebank"
     shares: tuple[
         Annotated[float, Field(gt=0, lt=1)],
         Annotated[float, Field(gt=0, lt=1)],
@@ -166,7 +170,7 @@ def tasks_of(config: ProbeConfig) -> tuple[str, ...]:
 
 
 def format_of_file(name: str) -> TreebankFormat | None:
-    """The format of a file in an archive, where plain texts (``.txt``) are no treebanks; None for others."""
+    """The format of a file in an archive, where a plain text (``.txt``) is no treebank; None for others."""
     return None if name.endswith(".txt") else _format_of_name(name)
 
 

@@ -1,0 +1,1 @@
+"""What documents are about: domain labels, and embeddings of models trained to tell them."""

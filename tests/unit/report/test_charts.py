@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from fabricated_run import SIX, failed, plausible_scores, score
 
-from lexiscope.report.charts import MAX_POINTS, bias_chart, score_charts, training_chart
+from lexiscope.report.charts import MAX_POINTS, bias_chart, training_chart
 from lexiscope.report.drawing import LIGHT, Chart, standalone
 from lexiscope.report.gather import Bias, History, Validation
-from lexiscope.report.tables import score_tables
+from lexiscope.report.score_charts import score_figures
+from lexiscope.report.tables import ScoreTable, score_tables
 
 KINDS = {space: section["kind"] for space, section in SIX.items()}
 
@@ -23,6 +24,10 @@ def drawn(chart: Chart) -> list[dict[str, Any]]:
     """The larger of a chart's data sets: the other holds what is written at the ends of lines."""
     datasets: list[list[dict[str, Any]]] = list(chart.specification["datasets"].values())
     return max(datasets, key=len)
+
+
+def score_charts(tables: list[ScoreTable], *, papers: bool = True) -> list[Chart]:
+    return [chart for figure in score_figures(tables, papers=papers) for chart in figure.charts]
 
 
 def history(*perplexities: tuple[int, float | None, float | None]) -> History:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import doctest
+import statistics
 
 from fabricated_run import SIX, failed, plausible_scores, score
 
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
-from lexiscope.report.tables import Cell, ScoreTable, best_scores, intervals_overlap, score_tables
+from lexiscope.report.cells import Cell, best_scores, intervals_overlap
+from lexiscope.report.tables import ScoreTable, score_tables
 
 KINDS = {"word2vec": "word2vec", "am": "activation_maximisation", "mine": "file"}
 
@@ -80,7 +82,7 @@ def test_a_gap_is_a_gap_and_never_zero() -> None:
     )
     gap = cell(table, "am", "MEN")
     assert (gap.value, gap.status, gap.text) == (None, "skipped", formats.MISSING)
-    assert [(row.label, found.error) for row, _, found in table.problems] == [("am", "3 pairs are too few")]
+    assert [(name, found.error) for name, _, found in table.problems] == [("am", "3 pairs are too few")]
 
 
 def test_a_task_that_a_space_was_not_asked_is_absent() -> None:
@@ -101,9 +103,26 @@ def test_the_papers_value_is_that_of_the_kind_not_the_name() -> None:
     assert [cell(table, name, "MEN").paper_text for name in KINDS] == ["0.725", "0.741", ""]
 
 
-def test_several_seeds_are_several_rows() -> None:
-    table = table_of(score(space="am", seed=2), score(space="am", seed=1), score(space="mine"))
-    assert [row.label for row in table.rows] == ["am, seed 1", "am, seed 2", "mine"]
+def test_several_seeds_are_one_row_with_their_mean_and_spread() -> None:
+    table = table_of(
+        score(space="am", seed=2, value=0.6, ci_low=0.5, ci_high=0.7, constant=True),
+        score(space="am", seed=1, value=0.5, ci_low=0.4, ci_high=0.6),
+        failed("no words", space="am", seed=3),
+        score(space="mine", value=0.3, ci_low=0.2, ci_high=0.4),
+    )
+    assert [(row.label, row.n_seeds) for row in table.rows] == [("am", 3), ("mine", 1)]
+    found = cell(table, "am", "MEN")
+    assert (found.text, found.interval, found.best, found.is_constant) == (
+        "0.550",
+        "[0.45, 0.65]",
+        True,
+        True,
+    )
+    assert found.spread_text == f"± {statistics.stdev([0.5, 0.6]):.3f}"
+    assert [(score.seed, score.value) for score in found.seeds] == [(1, 0.5), (2, 0.6), (3, None)]
+    assert [(name, found.error) for name, _, found in table.problems] == [("am, seed 3", "no words")]
+    assert [(row.label, seeds) for row, seeds in table.seeded] == [("am", [1, 2, 3])]
+    assert cell(table, "mine", "MEN").spread_text == ""
 
 
 def test_a_task_that_the_registry_does_not_know() -> None:

@@ -8,16 +8,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.scores import Score
 from lexiscope.files import write_bytes, write_text
 from lexiscope.report import gather
 from lexiscope.report.appendix import map_chart, read_bias_prediction, read_map
-from lexiscope.report.charts import bias_chart, score_charts, training_chart
+from lexiscope.report.charts import bias_chart, training_chart
+from lexiscope.report.claims import read_claims
+from lexiscope.report.comparisons import read_comparisons
 from lexiscope.report.config import ReportConfig
 from lexiscope.report.drawing import Chart, standalone
 from lexiscope.report.l2_path import landmarks, read_path, task_paths
 from lexiscope.report.l2_path_chart import path_chart
 from lexiscope.report.page import Page, PathSection, Training, is_miniature, render
+from lexiscope.report.parts import part_tables
+from lexiscope.report.score_charts import score_figures
 from lexiscope.report.tables import score_tables, summary_scores
 from lexiscope.stage import stage_entry
 
@@ -42,6 +47,8 @@ def build_report(
     paths: Mapping[str, Path] = _NONE,
     bias_predictions: Mapping[str, Path] = _NONE,
     maps: Mapping[str, Path] = _NONE,
+    claims: Path | None = None,
+    comparisons: Path | None = None,
 ) -> None:
     """Write the report of a study and its figures.
 
@@ -73,6 +80,10 @@ def build_report(
         For each space of activation maximisation, how its vectors predict the bias (JSON).
     maps
         Each map of words (JSON).
+    claims
+        What became of the papers' claims (Parquet).
+    comparisons
+        The paired tests between the spaces (Parquet); without them, intervals say what is separated.
 
     Raises
     ------
@@ -91,6 +102,8 @@ def build_report(
         paths=_paths(paths),
         bias_predictions=_paths(bias_predictions),
         maps=_paths(maps),
+        claims=None if claims is None else Path(claims),
+        comparisons=None if comparisons is None else Path(comparisons),
     )
     _write_figures(page.charts, Path(figures))
     html = render(page)
@@ -115,6 +128,8 @@ def gather_page(
     paths: Mapping[str, Path],
     bias_predictions: Mapping[str, Path],
     maps: Mapping[str, Path],
+    claims: Path | None,
+    comparisons: Path | None,
 ) -> Page:
     """Read what the run has left and compute all that the page shows; see `build_report`."""
     settings = ReportConfig.model_validate(study.get("report") or {})
@@ -137,7 +152,10 @@ def gather_page(
         history = gather.read_history(path)
         trainings.append(Training(model, history, training_chart(model, history)))
     datasets = tuple(gather.read_dataset(path) for path in receipts.values())
-    tables = score_tables(summary_scores(all_scores), kinds)
+    protocol = ProtocolConfig.model_validate(study.get("protocol") or {})
+    alpha = 1 - protocol.confidence
+    tests = None if comparisons is None else read_comparisons(comparisons, alpha=alpha)
+    tables = score_tables(summary_scores(all_scores), kinds, tests)
     word_maps = [read_map(name, path) for name, path in maps.items()]
     return Page(
         study=study,
@@ -146,7 +164,9 @@ def gather_page(
         kinds=kinds,
         tables=tuple(tables),
         # A chart invites comparison, and nothing of the miniature compares with the papers.
-        score_charts=tuple(score_charts(tables, papers=not is_miniature(datasets))),
+        figures=tuple(score_figures(tables, papers=not is_miniature(datasets))),
+        parts=tuple(part_tables(all_scores, kinds)),
+        claims=() if claims is None else read_claims(claims),
         l2_paths=tuple(_path_section(name, path, study, all_scores) for name, path in paths.items()),
         trainings=tuple(trainings),
         spaces=read,
@@ -166,7 +186,8 @@ def _path_section(
     path = read_path(name, folder)
     marks = landmarks(path, study["spaces"])
     tasks = task_paths(path, marks, scores)
-    return PathSection(path, marks, tuple(tasks), tuple(path_chart(path, marks, task) for task in tasks))
+    charts = [path_chart(path, marks, task) for task in tasks if task.column.place.is_main]
+    return PathSection(path, marks, tuple(tasks), tuple(charts))
 
 
 def _position(kinds: Mapping[str, str]) -> Any:

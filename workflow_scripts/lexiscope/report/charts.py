@@ -1,135 +1,19 @@
-"""The charts of scores, of training and of biases: Vega-Lite, described in words."""
+"""The charts of training and of biases: Vega-Lite, described in words."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import altair as alt
 
 from lexiscope.report import formats
-from lexiscope.report.drawing import WIDE, WIDTH, Chart, draw, family_colour
+from lexiscope.report.drawing import WIDE, Chart, draw
 from lexiscope.report.gather import Bias, History
-from lexiscope.report.tables import Cell, Column, Row, ScoreTable
 
-ROW_HEIGHT = 22
 MAX_POINTS = 1500
 """Points drawn of a scatter plot; more would weigh megabytes and show nothing else."""
-
-
-def score_charts(tables: Iterable[ScoreTable], *, papers: bool = True) -> list[Chart]:
-    """A dot-and-interval chart for every task; tasks of one metric share the scale.
-
-    ``papers`` says whether the papers' values are drawn beside ours.
-    """
-    charts = []
-    for table in tables if papers else map(_without_papers, tables):
-        for position, column in enumerate(table.columns):
-            rows = [(row, row.cells[position]) for row in table.rows]
-            if any(cell.value is not None for _, cell in rows):
-                charts.append(_score_chart(column, rows, _domain(table, column)))
-    return charts
-
-
-def _without_papers(table: ScoreTable) -> ScoreTable:
-    rows = (
-        replace(row, cells=tuple(replace(cell, paper=None) for cell in row.cells)) for row in table.rows
-    )
-    return replace(table, rows=tuple(rows))
-
-
-def _domain(table: ScoreTable, column: Column) -> list[float]:
-    values: list[float] = []
-    for position, other in enumerate(table.columns):
-        if other.metric != column.metric:
-            continue
-        scores = [row.cells[position].score for row in table.rows]
-        values += [
-            value
-            for score in scores
-            if score is not None and score.value is not None
-            for value in (score.value, score.ci_low, score.ci_high, score.baseline)
-            if value is not None
-        ]
-        papers = [row.cells[position].paper for row in table.rows]
-        values += [paper.value for paper in papers if paper is not None]
-    return [min(values), max(values)]
-
-
-def _score_chart(column: Column, rows: Sequence[tuple[Row, Cell]], domain: list[float]) -> Chart:
-    data = [_score_datum(row, cell) for row, cell in rows if cell.value is not None]
-    gaps = [{"space": row.label, "text": cell.status} for row, cell in rows if cell.value is None]
-    scale = alt.Scale(domain=domain, nice=True, zero=False)
-    x = alt.X("value:Q", scale=scale, title=column.metric_label, axis=alt.Axis(tickCount=5))
-    y = alt.Y("space:N", sort=[row.label for row, _ in rows], title=None)
-    colour = alt.Color("colour:N", scale=None, legend=None)
-    tooltip = [
-        alt.Tooltip("space:N", title="space"),
-        alt.Tooltip("text:N", title=column.metric_label),
-        alt.Tooltip("interval:N", title="interval"),
-        alt.Tooltip("coverage:N", title="used"),
-        alt.Tooltip("papertext:N", title="paper"),
-    ]
-    base = alt.Chart(alt.InlineData(values=data)).encode(y=y)
-    layers: list[Any] = []
-    if column.baseline is not None:
-        layers.append(
-            alt.Chart(alt.InlineData(values=[{"value": column.baseline}]))
-            .mark_rule(strokeDash=[3, 3], color="var(--muted)")
-            .encode(x=x)
-        )
-    layers += [
-        base.mark_rule(strokeWidth=2, opacity=0.55).encode(
-            x=alt.X("low:Q", scale=scale, title=column.metric_label), x2="high:Q", color=colour
-        ),
-        base.transform_filter("isValid(datum.paper)")
-        .mark_point(shape="diamond", size=52, filled=False, strokeWidth=1.3, color="var(--muted)")
-        .encode(x=alt.X("paper:Q", scale=scale), tooltip=tooltip),
-        base.mark_point(size=70, filled=True, opacity=1, stroke="var(--surface)", strokeWidth=1).encode(
-            x=x, color=colour, tooltip=tooltip
-        ),
-    ]
-    if gaps:
-        layers.append(
-            alt.Chart(alt.InlineData(values=gaps))
-            .mark_text(align="right", dx=-4, fontStyle="italic", color="var(--muted)")
-            .encode(x=alt.value("width"), y=y, text="text:N")
-        )
-    chart = alt.layer(*layers).properties(height=ROW_HEIGHT * len(rows))
-    return draw(
-        anchor=f"scores-{column.anchor}",
-        title=column.label,
-        chart=chart,
-        width=WIDTH,
-        description=_score_description(column, rows),
-    )
-
-
-def _score_datum(row: Row, cell: Cell) -> dict[str, Any]:
-    assert cell.score is not None
-    return {
-        "space": row.label,
-        "value": cell.score.value,
-        "low": cell.score.value if cell.score.ci_low is None else cell.score.ci_low,
-        "high": cell.score.value if cell.score.ci_high is None else cell.score.ci_high,
-        "paper": None if cell.paper is None else cell.paper.value,
-        "colour": family_colour(row.family),
-        "text": cell.text,
-        "interval": cell.interval or formats.MISSING,
-        "coverage": cell.coverage,
-        "papertext": cell.paper_text or formats.MISSING,
-    }
-
-
-def _score_description(column: Column, rows: Sequence[tuple[Row, Cell]]) -> str:
-    parts = [
-        f"{row.label} {cell.text} {cell.interval}".strip() for row, cell in rows if cell.value is not None
-    ]
-    baseline = "" if column.baseline is None else f" Chance: {column.baseline_text}."
-    return f"{column.label}, {column.metric_label}: {'; '.join(parts)}.{baseline}"
 
 
 def training_chart(model: str, history: History) -> Chart | None:

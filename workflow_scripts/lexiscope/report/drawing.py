@@ -68,6 +68,14 @@ def family_colour(family: str) -> str:
     return f"var(--family-{family.replace(' ', '-')})"
 
 
+def score_axis(metric: str, **options: Any) -> Any:
+    """An axis of scores on their own scale, with labels as the papers print the metric."""
+    factor = formats.shown(metric).factor
+    if factor != 1:
+        options["labelExpr"] = f"format(datum.value * {factor:g}, '.6~g')"
+    return alt.Axis(tickCount=5, **options)
+
+
 def draw(*, anchor: str, title: str, chart: Any, width: int, description: str) -> Chart:
     """Draw an Altair chart.
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
-from lexiscope.report.tables import Cell, Column, Row, ScoreTable
+from lexiscope.report.cells import Cell, Column, Row
+from lexiscope.report.tables import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Contest:
-    """One task on which at least two spaces have a score."""
+    """One task on which at least two spaces have a score.
+
+    ``clear``: one of them is set apart from all others; ``tested``: by paired tests.
+    """
 
     winners: tuple[str, ...]
     clear: bool
+    tested: bool
     noise_wins: bool
     control_wins: bool
 
 
 def find(tables: Sequence[ScoreTable]) -> Finding:
-    """Which space is best on how many tasks, and on how many of those the intervals tell it apart."""
+    """Which space is best on how many tasks, and on how many of those it can be told apart.
+
+    A task counts once, by its main measure.
+    """
     cells = [cell for table in tables for cell in table.cells if cell.score is not None]
     if not cells:
         return Finding(
@@ -54,30 +62,43 @@ def find(tables: Sequence[ScoreTable]) -> Finding:
     )
     contests = [contest for table in tables for contest in _contests(table)]
     if not contests:
-        tasks = sum(len(table.columns) for table in tables)
+        tasks = count_tasks(tables)
         names = list(dict.fromkeys(row.label for table in tables for row in table.rows))
         noun = "one task" if tasks == 1 else f"{tasks} tasks"
         return Finding(
             f"{_listed(names)} was scored on {noun}; there is no other space to compare it with.", gap
         )
     lead, caution = _leaders(contests)
-    return Finding(lead, " ".join(part for part in (caution, _controls(contests), gap) if part))
+    parts = (caution, _controls(contests), _constants(cells), gap)
+    return Finding(lead, " ".join(part for part in parts if part))
+
+
+def count_tasks(tables: Sequence[ScoreTable]) -> int:
+    """Number of tasks, each of which may have several measures."""
+    return sum(column.place.is_main for table in tables for column in table.columns)
 
 
 def _contests(table: ScoreTable) -> Iterable[_Contest]:
     for position, column in enumerate(table.columns):
+        if not column.place.is_main:
+            continue
         entries = [(row, row.cells[position]) for row in table.rows]
         winners = tuple(row.label for row, cell in entries if cell.best)
         if winners:
             kinds = [row.kind for row, cell in entries if cell.best]
             noise_wins = "random" in kinds
             control_wins = any(kind != "random" and formats.family(kind) == "control" for kind in kinds)
-            yield _Contest(winners, _is_clear(entries, column), noise_wins, control_wins)
+            yield _Contest(winners, _is_clear(entries, column), column.is_tested, noise_wins, control_wins)
 
 
 def _is_clear(entries: Sequence[tuple[Row, Cell]], column: Column) -> bool:
-    """One winner, whose interval is known and is reached by nobody's score or interval."""
+    """One winner, from whom the paired tests tell all others apart.
+
+    Without tests, its interval is known and is reached by nobody's score or interval.
+    """
     best = [cell.score for _, cell in entries if cell.best and cell.score is not None]
+    if column.is_tested:
+        return len(best) == 1 and not any(cell.overlaps for _, cell in entries)
     if len(best) != 1 or best[0].ci_low is None or best[0].ci_high is None:
         return False
     others = [cell.score for _, cell in entries if not cell.best and cell.score is not None]
@@ -105,13 +126,19 @@ def _leaders(contests: Sequence[_Contest]) -> tuple[str, str]:
     won = [contest for contest in contests if leader in contest.winners]
     clear = sum(contest.clear for contest in won)
     lead = f"{leader} has the best score on {of_total}."
+    tested = {contest.tested for contest in won}
+    judge = (
+        "paired tests" if tested == {True} else "intervals" if tested == {False} else "tests and intervals"
+    )
     if clear == len(won):
         where = "there" if clear == 1 else "on each of them"
-        return lead, f"No other space’s interval reaches into its own {where}."
+        if tested == {False}:
+            return lead, f"No other space’s interval reaches into its own {where}."
+        return lead, f"The {judge} set it apart from all others {where}."
     if clear == 0:
         where = "there" if len(won) == 1 else "on any of them"
-        return lead, f"The intervals do not set it apart from the others {where}."
-    return lead, f"The intervals set it apart from all others on {clear} of those {len(won)}."
+        return lead, f"The {judge} do not set it apart from the others {where}."
+    return lead, f"The {judge} set it apart from all others on {clear} of those {len(won)}."
 
 
 def _controls(contests: Sequence[_Contest]) -> str:
@@ -124,6 +151,15 @@ def _controls(contests: Sequence[_Contest]) -> str:
             "transformation of another."
         )
     return " ".join(said)
+
+
+def _constants(cells: Sequence[Cell]) -> str:
+    count = sum(cell.is_constant for cell in cells)
+    if not count:
+        return ""
+    if count == 1:
+        return "One score is that of a classifier that gives every item the same answer."
+    return f"{count} scores are those of classifiers that give every item the same answer."
 
 
 def _tasks(count: int) -> str:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lexiscope import __version__
@@ -28,6 +31,9 @@ PACKAGES = (
     "numpy", "scipy", "torch", "gensim", "fasttext-community", "numba", "scikit-learn", "pandas", "pyarrow",
     "safetensors", "altair", "vl-convert-python", "snakemake",
 )  # fmt: skip
+
+WORD_TASKS = ("word_similarity", "brainbench")
+"""The task groups whose items are words."""
 
 _SPLITS = ("train", "valid", "test")
 
@@ -169,9 +175,26 @@ def read_scores(path: Path) -> list[Score]:
 
 
 def words_asked_for(path: Path) -> set[str]:
-    """The words that occur in the items of the tasks."""
-    items = read_table(path, ITEM_SCHEMA).column("item").unique().to_pylist()
-    return {word for item in items for word in re.split(r"[\s,/|:]+", item or "") if word}
+    """The words that occur in the items of the tasks whose items are words; those of others are sentences.
+
+    The table can have millions of rows, so it is read in parts.
+
+    Raises
+    ------
+    LexiscopeError
+        If it cannot be read or has other columns.
+    """
+    found: set[str] = set()
+    try:
+        with pq.ParquetFile(path) as table:
+            if not table.schema_arrow.equals(ITEM_SCHEMA):
+                raise LexiscopeError("its columns are not those of this table", where=path)
+            for batch in table.iter_batches(columns=["task", "item"]):
+                of_words = pc.is_in(batch.column("task"), value_set=pa.array(WORD_TASKS))
+                found.update(batch.column("item").filter(of_words).unique().to_pylist())
+    except (OSError, pa.ArrowException) as error:
+        raise LexiscopeError(f"not a readable Parquet file ({error})", where=path) from None
+    return {word for item in found for word in re.split(r"[\s,/|:]+", item or "") if word}
 
 
 def read_spaces(

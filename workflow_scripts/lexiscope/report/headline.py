@@ -16,9 +16,10 @@ from rich.text import Text
 
 from lexiscope.errors import LexiscopeError
 from lexiscope.report import formats
+from lexiscope.report.cells import Cell, Column, Row
 from lexiscope.report.finding import find
 from lexiscope.report.gather import read_scores
-from lexiscope.report.tables import Cell, Column, Row, ScoreTable, score_tables, summary_scores
+from lexiscope.report.tables import ScoreTable, score_tables, summary_scores
 
 LOG_WIDTH = 120
 """Columns where the output is not a terminal."""
@@ -115,8 +116,8 @@ def _notes(table: ScoreTable) -> Text:
     if table.has_overlaps:
         notes.append("≈ its interval overlaps that of the best")
     text = Text("; ".join(notes), style="dim")
-    for row, column, score in table.problems:
-        text.append(f"\n{row.label} on {column.label}: {score.status}: {score.error}")
+    for name, column, score in table.problems:
+        text.append(f"\n{name} on {column.label}: {score.status}: {score.error}")
     return text
 
 

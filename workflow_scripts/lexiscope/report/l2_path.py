@@ -15,7 +15,8 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.scores import Score
 from lexiscope.files import read_json
 from lexiscope.report.activation import KIND
-from lexiscope.report.tables import POINT, Column, score_tables
+from lexiscope.report.cells import Column
+from lexiscope.report.tables import POINT, own_scores, score_tables
 from lexiscope.report.task_order import is_summary
 
 PAPER_L2 = 1e-5
@@ -191,7 +192,7 @@ def task_paths(path: L2Path, marks: Landmarks, scores: Iterable[Score]) -> list[
 
     A task that none of the solutions has a score on is left out.
     """
-    of_test = [score for score in scores if is_summary(score)]
+    of_test = own_scores([score for score in scores if is_summary(score)])
     names = set(path.spaces)
     on_path = [score for score in of_test if score.space in names]
     others = {name: _by_task(of_test, name) for name in _named(marks)}

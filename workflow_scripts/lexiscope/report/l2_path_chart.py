@@ -11,8 +11,9 @@ import altair as alt
 
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
-from lexiscope.report.drawing import WIDTH, Chart, draw, family_colour
+from lexiscope.report.drawing import WIDTH, Chart, draw, family_colour, score_axis
 from lexiscope.report.l2_path import PAPER_L2, L2Path, Landmarks, TaskPath
+from lexiscope.report.task_order import place_of
 
 HEIGHT = 200
 LINE_HEIGHT = 13
@@ -40,7 +41,7 @@ def path_chart(path: L2Path, marks: Landmarks, task: TaskPath) -> Chart:
     ]
     return draw(
         anchor=f"path-{path.name}-{task.column.anchor}",
-        title=task.column.label,
+        title=task.column.name,
         chart=alt.layer(*layers).properties(height=HEIGHT),
         width=WIDTH,
         description=_description(path, marks, task),
@@ -79,12 +80,13 @@ class _Frame:
                 grid=False,
             ),
         )
+        self.metric = task.column.place.shown_as
         self.y_scale = alt.Scale(domain=[self.bottom, self.top], nice=False, zero=False)
         self.y = self.vertical("value", task.column.metric_label)
 
     def vertical(self, field: str, title: str) -> Any:
         """The vertical axis for one field of the data."""
-        return alt.Y(f"{field}:Q", title=title, scale=self.y_scale, axis=alt.Axis(tickCount=5))
+        return alt.Y(f"{field}:Q", title=title, scale=self.y_scale, axis=score_axis(self.metric))
 
     def is_right(self, l2: float) -> bool:
         """Whether a λ stands in the right half, where its label is written to the left."""
@@ -112,13 +114,14 @@ def _curve(path: L2Path, task: TaskPath) -> list[dict[str, Any]]:
 
 
 def _datum(score: Score) -> dict[str, Any]:
+    shown_as = place_of(score).shown_as
     return {
         "space": score.space,
         "value": score.value,
         "low": score.value if score.ci_low is None else score.ci_low,
         "high": score.value if score.ci_high is None else score.ci_high,
-        "text": formats.score(score.value, score.metric),
-        "interval": formats.interval(score.ci_low, score.ci_high, score.metric) or formats.MISSING,
+        "text": formats.score(score.value, shown_as),
+        "interval": formats.interval(score.ci_low, score.ci_high, shown_as) or formats.MISSING,
     }
 
 
@@ -261,12 +264,13 @@ def _description(path: L2Path, marks: Landmarks, task: TaskPath) -> str:
     named = [(name, name) for _, name in marks.levels]
     named += [(point.space, f"{point.space} at {formats.general(point.l2)}") for point in marks.points]
     beside = [f"{text} {_told(task.references[name])}" for name, text in named if name in task.references]
-    text = f"{task.column.label}, {task.column.metric_label}, exact solutions by λ: {'; '.join(along)}."
+    text = f"{task.column.name}, {task.column.metric_label}, exact solutions by λ: {'; '.join(along)}."
     return f"{text} Beside them: {'; '.join(beside)}." if beside else text
 
 
 def _told(score: Score | None) -> str:
     if score is None or score.value is None:
         return "no score"
-    interval = formats.interval(score.ci_low, score.ci_high, score.metric)
-    return f"{formats.score(score.value, score.metric)} {interval}".strip()
+    shown_as = place_of(score).shown_as
+    interval = formats.interval(score.ci_low, score.ci_high, shown_as)
+    return f"{formats.score(score.value, shown_as)} {interval}".strip()

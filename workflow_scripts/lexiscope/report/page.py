@@ -22,9 +22,10 @@ from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
 from lexiscope.report.activation import against_exact
 from lexiscope.report.appendix import BiasPrediction, WordMap
+from lexiscope.report.claims import Claim, count_verdicts
 from lexiscope.report.config import ReportConfig
 from lexiscope.report.drawing import Chart
-from lexiscope.report.finding import Finding, find
+from lexiscope.report.finding import Finding, count_tasks, find
 from lexiscope.report.gather import Bias, Corpus, Dataset, History, Spaces, SpaceSummary, Timing, flatten
 from lexiscope.report.imported import ModelNote, model_notes
 from lexiscope.report.l2_path import PAPER_L2, L2Path, Landmarks, TaskPath
@@ -35,7 +36,10 @@ from lexiscope.report.paper_values import (
     paper_bias_correlation,
     paper_bias_regression,
 )
-from lexiscope.report.tables import ScoreTable, is_path_point
+from lexiscope.report.parts import PartTable
+from lexiscope.report.score_charts import Figure
+from lexiscope.report.score_list import ScoreList, list_scores
+from lexiscope.report.tables import ScoreTable
 
 TEMPLATES = "templates"
 
@@ -68,7 +72,9 @@ class Page:
     scores: tuple[Score, ...]
     kinds: Mapping[str, str]
     tables: tuple[ScoreTable, ...]
-    score_charts: tuple[Chart, ...]
+    figures: tuple[Figure, ...]
+    parts: tuple[PartTable, ...]
+    claims: tuple[Claim, ...]
     l2_paths: tuple[PathSection, ...]
     trainings: tuple[Training, ...]
     spaces: Spaces
@@ -101,7 +107,8 @@ class Page:
         along = [chart for section in self.l2_paths for chart in section.charts]
         trained = [training.chart for training in self.trainings]
         others = [*trained, *(chart for _, chart in self.biases), *(chart for _, chart in self.maps)]
-        return (*self.score_charts, *along, *(chart for chart in others if chart is not None))
+        scores = [chart for figure in self.figures for chart in figure.charts]
+        return (*scores, *along, *(chart for chart in others if chart is not None))
 
     @property
     def families(self) -> list[str]:
@@ -113,7 +120,7 @@ class Page:
         """The few numbers under the title."""
         facts = [("Spaces", str(len(self.spaces.summaries)))]
         if self.tables:
-            facts.append(("Tasks", str(sum(len(table.columns) for table in self.tables))))
+            facts.append(("Tasks", str(count_tasks(self.tables))))
         sizes = [summary.words for summary in self.spaces.summaries]
         if sizes:
             same = min(sizes) == max(sizes)
@@ -157,15 +164,25 @@ class Page:
         """What there is to say of imported and of tied language models."""
         return model_notes(self.spaces.summaries, self.study)
 
-    @property
-    def listed_scores(self) -> list[Score]:
+    @functools.cached_property
+    def score_list(self) -> ScoreList:
         """Every score, but for those along a λ path, which stand there."""
-        return [score for score in self.scores if not is_path_point(score)]
+        return list_scores(self.scores)
+
+    @property
+    def verdicts(self) -> str:
+        """How many claims there are of each verdict."""
+        return count_verdicts(self.claims)
 
     def space_label(self, space: SpaceSummary) -> str:
         """What a space is in words."""
         section = self.study["spaces"].get(space.name) or space.provenance.get("config") or {}
         return formats.space_label(space.kind, section)
+
+    @property
+    def alpha(self) -> float:
+        """The corrected p-value below which two spaces are told apart."""
+        return 1 - float(self.protocol.get("confidence", 0.95))
 
     @property
     def percent(self) -> str:
@@ -183,7 +200,8 @@ class Page:
         """Anchor and heading of each section that has content."""
         present = [
             ("results", "Scores", bool(self.tables)),
-            ("intervals", "Scores with intervals", bool(self.score_charts)),
+            ("claims", "Claims of the papers", bool(self.claims)),
+            ("intervals", "Scores with intervals", bool(self.figures)),
             ("l2-path", "The λ path", bool(self.l2_paths)),
             ("activation", "Activation maximisation", bool(self.spaces.activations)),
             ("training", "Language models", bool(self.trainings)),

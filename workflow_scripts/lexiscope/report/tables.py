@@ -2,137 +2,56 @@
 
 from __future__ import annotations
 
+import string
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lexiscope.evaluation.scores import Score
-from lexiscope.report import formats
-from lexiscope.report.paper_values import PAPERS, TABLES, PaperValue, find_paper_value
+from lexiscope.evaluation.tasks import measure_of
+from lexiscope.report.cells import (
+    Cell,
+    Column,
+    Row,
+    best_scores,
+    intervals_overlap,
+    over_seeds,
+)
+from lexiscope.report.comparisons import Comparisons, Key, Tally, tally
+from lexiscope.report.paper_values import PAPERS, TABLES, find_paper_value
 from lexiscope.report.task_order import Place, is_summary, place_of
 
 POINT = "@"
 """Stands between name and λ in what a solution along a λ path is called; no name of a space may have it."""
 
-
-@dataclass(frozen=True)
-class Column:
-    """One task of a table.
-
-    Attributes
-    ----------
-    coverage
-        Items used of all, where it is the same for every space; otherwise each cell has its own.
-    baseline
-        What chance or the majority scores, where it is the same for every space.
-    """
-
-    place: Place
-    dataset: str
-    split: str
-    metric: str
-    higher_is_better: bool
-    coverage: str | None
-    baseline: float | None
-
-    @property
-    def label(self) -> str:
-        """Heading of the column."""
-        return self.place.label
-
-    @property
-    def anchor(self) -> str:
-        """A name that is unique on the page."""
-        return formats.anchor(f"{self.dataset}-{self.metric}-{self.split}")
-
-    @property
-    def metric_label(self) -> str:
-        """The metric in words, with the direction where lower is better."""
-        label = formats.metric_label(self.place.shown_as)
-        return label if self.higher_is_better else f"{label}, lower is better"
-
-    @property
-    def baseline_text(self) -> str:
-        """The baseline as the papers print the metric."""
-        return formats.score(self.baseline, self.place.shown_as)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One space's score on one task."""
-
-    score: Score | None
-    best: bool = False
-    overlaps: bool = False
-    paper: PaperValue | None = None
-
-    @property
-    def shown_as(self) -> str:
-        """How the score is printed: a key of `formats.METRICS`."""
-        return "" if self.score is None else place_of(self.score).shown_as
-
-    @property
-    def value(self) -> float | None:
-        """The score, None where there is none."""
-        return None if self.score is None else self.score.value
-
-    @property
-    def text(self) -> str:
-        """The score with its metric's decimals."""
-        return formats.score(self.value, self.shown_as)
-
-    @property
-    def interval(self) -> str:
-        """The confidence interval in brackets."""
-        if self.score is None:
-            return ""
-        return formats.interval(self.score.ci_low, self.score.ci_high, self.shown_as)
-
-    @property
-    def coverage(self) -> str:
-        """Items used of all."""
-        return "" if self.score is None else coverage(self.score)
-
-    @property
-    def paper_text(self) -> str:
-        """The paper's value with the metric's decimals."""
-        return "" if self.paper is None else formats.score(self.paper.value, self.shown_as)
-
-    @property
-    def status(self) -> str:
-        """``ok``, ``skipped``, ``failed``, or ``absent`` where the table has no such row."""
-        return "absent" if self.score is None else self.score.status
-
-
-@dataclass(frozen=True)
-class Row:
-    """One space of a table, with its cells in the order of the columns."""
-
-    space: str
-    label: str
-    kind: str
-    cells: tuple[Cell, ...]
-
-    @property
-    def family(self) -> str:
-        """The family that gives the row its colour."""
-        return formats.family(self.kind)
-
-    @property
-    def kind_label(self) -> str:
-        """The kind of space in words, empty where it would repeat the name."""
-        label = formats.short_kind_label(self.kind)
-        return "" if label.lower() == self.label.lower() else label
+SHARED = "vocabulary=shared"
+"""In the protocol of a score on the words that all spaces have."""
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """All spaces on the tasks that stand together in one table."""
+    """All spaces on the tasks that stand together in one table.
+
+    Attributes
+    ----------
+    notes
+        Footnotes, each with its mark.
+    shared
+        The same on the words that all spaces have, where the study asked for both and they differ.
+    is_shared
+        Whether these scores are on the words that all spaces have.
+    matrix
+        For each row, the tests against the space of each row; empty without tests.
+    """
 
     anchor: str
     place: Place
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    notes: tuple[tuple[str, str], ...] = ()
+    shared: ScoreTable | None = None
+    is_shared: bool = False
+    matrix: tuple[tuple[Tally | None, ...], ...] = ()
 
     @property
     def title(self) -> str:
@@ -145,6 +64,11 @@ class ScoreTable:
         if not self.place.paper:
             return ""
         return f"{TABLES.get(self.place.table, self.place.table)} of {PAPERS[self.place.paper]}"
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether the papers show these tasks as bars; a table without a model is shown as such too."""
+        return self.place.table != "" and self.place.table not in ("table1", "table2", "table3", "table4")
 
     @property
     def groups(self) -> list[tuple[str, str, int]]:
@@ -164,14 +88,25 @@ class ScoreTable:
         return [cell for row in self.rows for cell in row.cells]
 
     @property
-    def problems(self) -> list[tuple[Row, Column, Score]]:
-        """Every score that could not be computed."""
+    def problems(self) -> list[tuple[str, Column, Score]]:
+        """Every score that could not be computed, with the name of its row."""
         return [
-            (row, column, cell.score)
+            (f"{row.label}, seed {score.seed}" if cell.seeds else row.label, column, score)
             for row in self.rows
             for column, cell in zip(self.columns, row.cells, strict=True)
-            if cell.score is not None and cell.score.status != "ok"
+            for score in cell.seeds or (cell.score,)
+            if score is not None and score.status != "ok"
         ]
+
+    @property
+    def seeded(self) -> list[tuple[Row, list[int]]]:
+        """The rows of several seeds, with the seeds."""
+        found = []
+        for row in self.rows:
+            seeds = sorted({score.seed for cell in row.cells for score in cell.seeds})
+            if seeds:
+                found.append((row, seeds))
+        return found
 
     @property
     def has_papers(self) -> bool:
@@ -194,9 +129,28 @@ class ScoreTable:
         return any(cell.overlaps for cell in self.cells)
 
     @property
-    def has_baselines(self) -> bool:
-        """Whether any column has a baseline."""
-        return any(column.baseline is not None for column in self.columns)
+    def judged_by(self) -> str:
+        """How a score is told apart from the best: ``tests``, ``intervals`` or ``both``."""
+        tested = {column.is_tested for column in self.columns}
+        return "both" if len(tested) == 2 else "tests" if True in tested else "intervals"
+
+    @property
+    def has_constants(self) -> bool:
+        """Whether any classifier gave every item the same answer, here or in the papers."""
+        return any(cell.is_constant or (cell.paper and cell.paper.constant) for cell in self.cells)
+
+    @property
+    def baseline_label(self) -> str:
+        """What the baselines are: chance, the largest class, or either; empty where there are none."""
+        labels = {
+            _baseline_label(column)
+            for position, column in enumerate(self.columns)
+            if any(cell.score and cell.score.baseline is not None for cell in self._at(position))
+        }
+        return labels.pop() if len(labels) == 1 else "Chance or majority" if labels else ""
+
+    def _at(self, position: int) -> list[Cell]:
+        return [row.cells[position] for row in self.rows]
 
     @property
     def has_cell_coverage(self) -> bool:
@@ -204,9 +158,9 @@ class ScoreTable:
         return any(column.coverage is None for column in self.columns)
 
 
-def coverage(score: Score) -> str:
-    """Items used of all."""
-    return f"{score.n_used:,}/{score.n_total:,}"
+def _baseline_label(column: Column) -> str:
+    measure = measure_of(column.dataset, column.metric)
+    return "Majority" if measure is not None and measure.baseline is None else "Chance"
 
 
 def is_path_point(score: Score) -> bool:
@@ -214,12 +168,24 @@ def is_path_point(score: Score) -> bool:
     return POINT in score.space
 
 
+def is_restricted(score: Score) -> bool:
+    """Whether a score is on the words that all spaces have."""
+    return SHARED in score.protocol.split()
+
+
+def own_scores(scores: Sequence[Score]) -> list[Score]:
+    """Those on the spaces' own vocabularies; all if there are none."""
+    return [score for score in scores if not is_restricted(score)] or list(scores)
+
+
 def summary_scores(scores: Iterable[Score]) -> list[Score]:
     """The scores that the tables show: of the spaces of the study, on the split that the papers print."""
     return [score for score in scores if is_summary(score) and not is_path_point(score)]
 
 
-def score_tables(scores: Sequence[Score], kinds: Mapping[str, str]) -> list[ScoreTable]:
+def score_tables(
+    scores: Sequence[Score], kinds: Mapping[str, str], comparisons: Comparisons | None = None
+) -> list[ScoreTable]:
     """Group the scores into tables.
 
     Parameters
@@ -228,12 +194,15 @@ def score_tables(scores: Sequence[Score], kinds: Mapping[str, str]) -> list[Scor
         Rows of the scores table, of the splits that one table is to show.
     kinds
         Kind of each space, in the order of the study; spaces it lacks follow in the order of the scores.
+    comparisons
+        The paired tests between the spaces; without them, intervals say what is separated.
     """
     by_table: dict[str, list[Score]] = defaultdict(list)
     for score in sorted(scores, key=_order):
         by_table[place_of(score).table].append(score)
     order = list(dict.fromkeys([*kinds, *(score.space for score in scores)]))
-    return [_table(number, rows, order, kinds) for number, rows in enumerate(by_table.values(), 1)]
+    builder = _Builder(order, kinds, comparisons or Comparisons())
+    return [builder.build(f"scores-{number}", rows) for number, rows in enumerate(by_table.values(), 1)]
 
 
 def _order(score: Score) -> tuple[tuple[int, ...], str, str, str]:
@@ -241,37 +210,138 @@ def _order(score: Score) -> tuple[tuple[int, ...], str, str, str]:
     return place_of(score).rank, score.dataset, score.metric, score.split
 
 
-def _table(number: int, scores: list[Score], order: list[str], kinds: Mapping[str, str]) -> ScoreTable:
-    by_column: dict[tuple[str, str, str], list[Score]] = defaultdict(list)
-    for score in scores:
-        by_column[score.dataset, score.split, score.metric].append(score)
-    columns = tuple(_column(rows) for rows in by_column.values())
-    runs = sorted(
-        {(score.space, score.seed) for score in scores}, key=lambda run: (order.index(run[0]), run[1])
-    )
-    seeds = {space: [seed for name, seed in runs if name == space] for space, _ in runs}
-    cells = [_cells(rows, kinds) for rows in by_column.values()]
-    return ScoreTable(
-        anchor=f"scores-{number}",
-        place=place_of(scores[0]),
-        columns=columns,
-        rows=tuple(
+class _Builder:
+    """Builds the tables of one study."""
+
+    def __init__(self, order: Sequence[str], kinds: Mapping[str, str], comparisons: Comparisons) -> None:
+        self.order = order
+        self.kinds = kinds
+        self.comparisons = comparisons
+
+    def build(self, anchor: str, scores: Sequence[Score]) -> ScoreTable:
+        """One table, and what there is to show of the shared vocabulary beside it."""
+        own = [score for score in scores if not is_restricted(score)]
+        restricted = [score for score in scores if is_restricted(score)]
+        if not own:
+            return replace(self._table(anchor, restricted, self.comparisons), is_shared=True)
+        table = self._table(anchor, own, self.comparisons)
+        if not restricted:
+            return table
+        # A space that loses no word by the restriction need not have been scored again.
+        at_hand = {_identity(score) for score in restricted}
+        tasks = {_key(score) for score in restricted}
+        rest = [score for score in own if _key(score) in tasks and _identity(score) not in at_hand]
+        both = sorted([*restricted, *rest], key=_order)
+        if {_identity(score): score.value for score in own if _key(score) in tasks} == {
+            _identity(score): score.value for score in both
+        }:
+            return table
+        # The tests are on the scores of the spaces' own vocabularies.
+        shared = replace(self._table(f"{anchor}-shared", both, Comparisons()), is_shared=True)
+        return replace(table, shared=shared)
+
+    def _table(self, anchor: str, scores: Sequence[Score], comparisons: Comparisons) -> ScoreTable:
+        by_column: dict[Key, dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
+        for score in scores:
+            by_column[_key(score)][score.space].append(score)
+        notes = _Footnotes()
+        columns, cells = [], []
+        spaces = sorted({score.space for score in scores}, key=self.order.index)
+        for key, by_space in by_column.items():
+            found = self._cells(key, by_space, comparisons)
+            columns.append(_column(list(found.values()), is_tested=key in comparisons))
+            cells.append(found)
+        rows = tuple(
             Row(
                 space=space,
-                label=space if len(seeds[space]) == 1 else f"{space}, seed {seed}",
-                kind=kinds.get(space, ""),
-                cells=tuple(column.get((space, seed), Cell(None)) for column in cells),
+                label=space,
+                kind=self.kinds.get(space, ""),
+                cells=tuple(notes.mark(column.get(space, Cell(None))) for column in cells),
             )
-            for space, seed in runs
-        ),
-    )
+            for space in spaces
+        )
+        return ScoreTable(
+            anchor=anchor,
+            place=place_of(scores[0]),
+            columns=tuple(columns),
+            rows=rows,
+            notes=tuple(notes.found),
+            matrix=_matrix(columns, spaces, comparisons),
+        )
+
+    def _cells(
+        self, key: Key, by_space: Mapping[str, list[Score]], comparisons: Comparisons
+    ) -> dict[str, Cell]:
+        means = {space: over_seeds(scores) for space, scores in by_space.items()}
+        best = best_scores(list(means.values()))
+
+        def is_level(score: Score) -> bool:
+            """Whether a score that is not the best is not separated from it either."""
+            if score.value is None:
+                return False
+            signs = [comparisons.sign(key, score.space, other.space) for other in best]
+            return any(
+                intervals_overlap(score, other) if sign is None else sign == 0
+                for sign, other in zip(signs, best, strict=True)
+            )
+
+        return {
+            space: Cell(
+                score=score,
+                best=score in best,
+                overlaps=score not in best and is_level(score),
+                paper=find_paper_value(
+                    kind=self.kinds.get(space, ""),
+                    dataset=score.dataset,
+                    metric=score.metric,
+                    split=score.split,
+                ),
+                seeds=tuple(sorted(by_space[space], key=_seed)) if len(by_space[space]) > 1 else (),
+            )
+            for space, score in means.items()
+        }
 
 
-def _column(scores: list[Score]) -> Column:
+def _seed(score: Score) -> int:
+    return score.seed
+
+
+def _key(score: Score) -> Key:
+    return score.dataset, score.split, score.metric
+
+
+def _identity(score: Score) -> tuple[object, ...]:
+    return (*_key(score), score.space, score.seed)
+
+
+class _Footnotes:
+    """Gives every different note a letter."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self._marks: dict[str, str] = {}
+
+    def mark(self, cell: Cell) -> Cell:
+        """The cell with the marks of its notes."""
+        scores = cell.seeds or ((cell.score,) if cell.score is not None else ())
+        notes = dict.fromkeys(score.note for score in scores if score.note)
+        return replace(cell, notes=tuple(self._mark(note) for note in notes))
+
+    def _mark(self, note: str) -> str:
+        if note not in self._marks:
+            letters = string.ascii_lowercase
+            turn, letter = divmod(len(self._marks), len(letters))
+            self._marks[note] = letters[letter] * (turn + 1)
+            self.found.append((self._marks[note], note))
+        return self._marks[note]
+
+
+def _column(cells: Sequence[Cell], *, is_tested: bool) -> Column:
+    scores = [cell.score for cell in cells if cell.score is not None]
     first = scores[0]
-    ok = [score for score in scores if score.status == "ok"]
-    coverages = {coverage(score) for score in ok}
-    baselines = {score.baseline for score in ok}
+    ok = [cell for cell in cells if cell.status == "ok"]
+    coverages = {cell.coverage for cell in ok}
+    baselines = {score.baseline for score in scores if score.status == "ok"}
     return Column(
         place=place_of(first),
         dataset=first.dataset,
@@ -280,42 +350,14 @@ def _column(scores: list[Score]) -> Column:
         higher_is_better=first.higher_is_better,
         coverage=coverages.pop() if len(coverages) == 1 else None,
         baseline=baselines.pop() if len(baselines) == 1 else None,
+        is_tested=is_tested,
     )
 
 
-def _cells(scores: list[Score], kinds: Mapping[str, str]) -> dict[tuple[str, int], Cell]:
-    best = best_scores(scores)
-    return {
-        (score.space, score.seed): Cell(
-            score=score,
-            best=score in best,
-            overlaps=score not in best and any(intervals_overlap(score, other) for other in best),
-            paper=find_paper_value(
-                kind=kinds.get(score.space, ""),
-                dataset=score.dataset,
-                metric=score.metric,
-                split=score.split,
-            ),
-        )
-        for score in scores
-    }
-
-
-def best_scores(scores: Iterable[Score]) -> list[Score]:
-    """The best of one column; several where they are equal, none where nothing is compared.
-
-    A score alone in its column is not the best of anything.
-    """
-    ok = [score for score in scores if score.value is not None]
-    if len(ok) < 2:
-        return []
-    values = [score.value for score in ok if score.value is not None]
-    best = max(values) if ok[0].higher_is_better else min(values)
-    return [score for score in ok if score.value == best]
-
-
-def intervals_overlap(one: Score, other: Score) -> bool:
-    """Whether two confidence intervals share a point; False where either is missing."""
-    if one.ci_low is None or one.ci_high is None or other.ci_low is None or other.ci_high is None:
-        return False
-    return one.ci_low <= other.ci_high and other.ci_low <= one.ci_high
+def _matrix(
+    columns: Sequence[Column], spaces: Sequence[str], comparisons: Comparisons
+) -> tuple[tuple[Tally | None, ...], ...]:
+    keys = [(column.dataset, column.split, column.metric) for column in columns if column.is_tested]
+    if not keys:
+        return ()
+    return tuple(tuple(tally(comparisons, keys, one, other) for other in spaces) for one in spaces)

@@ -221,14 +221,15 @@ def _choose_all(
         raise LexiscopeError(
             f"too few sentences for {'; '.join(problems)}",
             where=f"probes.{name}",
-            remedy="give it more text, lower min_class_size, or name under 'tasks' only those that can be made",
+            remedy="give more text, lower min_class_size, or name under 'tasks' those that can be made",
         )
     return chosen
 
 
 def _write(task: str, chosen: Chosen, sentences: Sequence[Sentence], output: Path) -> ReceiptFile:
     lines = [
-        f"{part}\t{name}\t{' '.join(sentences[number].tokens)}\n" for part, name, number in chosen.examples
+        f"{part}\t{label}\t{' '.join(sentences[number].tokens)}\n"
+        for part, label, number in chosen.examples
     ]
     content = "".join(lines).encode("utf-8")
     write_bytes(output / f"{task}.txt", content)

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexiscope.probes.labels import Label
+from lexiscope.probes.targets import share_targets
 from lexiscope.probes.treebanks import PARTS, Part
 
 SENTENCE_LENGTH_CLASSES = 6
 TOP_CONSTITUENT_CLASSES = 19
+"""Of the paper; all other sequences are the class `OTHER`."""
 OTHER = "OTHER"
+WISHED_DEPTHS = 3
+"""Classes of ``tree_depth``, or more; two only if there is no other way."""
 WORD_TRAINING_RATIO = 3
-MIN_DEPTHS = 3
-"""Classes of ``tree_depth`` at least."""
-
-DOMINANT = 0.25
-"""A target word that alone would fill this share of a validation or test part goes to training."""
+"""Training sentences of a class of ``word_content`` for each of validation or test, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +205,8 @@ def _by_word(sentences: Sequence[Sentence], rules: Rules) -> Candidates:
     """Sentences with one of the target words, once, and no other of them.
 
     From the rarest word up, each becomes a target that has enough such sentences in each part (in training
-    three times as many) and leaves enough to those before it. In a small treebank these come closest to the paper's words of middle
-    frequency.
+    three times as many) and leaves enough to those before it. In a small treebank these come closest to
+    the paper's words of middle frequency.
     """
     least = np.array([WORD_TRAINING_RATIO, 1, 1]) * rules.min_class_size
     places: dict[str, list[int]] = defaultdict(list)
@@ -262,14 +262,19 @@ def _by_top(sentences: Sequence[Sentence], rules: Rules) -> Candidates:
         for name in frequent[:TOP_CONSTITUENT_CLASSES]
         if all(len(groups[part][name]) >= rules.min_class_size for part in PARTS)
     ]
-    if not classes:
-        raise TooFewError(
-            f"no sequence of constituents has {rules.min_class_size} sentences in each part "
-            "(min_class_size)"
-        )
     known = set(classes)
     names = [None if label is None else label.name if label.name in known else OTHER for label in labels]
-    return Candidates((*classes, OTHER), _group(sentences, names), excluded)
+    groups = _group(sentences, names)
+    if all(len(groups[part][OTHER]) >= rules.min_class_size for part in PARTS):
+        classes.append(OTHER)
+    else:
+        excluded["a rarer sequence"] += names.count(OTHER)
+    if len(classes) < 2:
+        raise TooFewError(
+            f"{len(classes)} sequences of constituents have {rules.min_class_size} sentences in each part "
+            "(min_class_size), and two are needed"
+        )
+    return Candidates(tuple(classes), groups, excluded)
 
 
 def _labels(task: str, sentences: Sequence[Sentence]) -> tuple[list[Label | None], Counter[str]]:
@@ -284,8 +289,7 @@ def _labels(task: str, sentences: Sequence[Sentence]) -> tuple[list[Label | None
 def _by_depth(sentences: Sequence[Sentence], rules: Rules, generator: np.random.Generator) -> Candidates:
     """Consecutive depths, of each of which every part has the same number of sentences of each length.
 
-    Length then says nothing of depth. The run of depths is the one that keeps the most information, the
-    number of training sentences times the logarithm of the number of classes.
+    Length then says nothing of depth.
     """
     labels, excluded = _labels("tree_depth", sentences)
     cells: dict[Part, defaultdict[tuple[int, int], list[int]]] = {part: defaultdict(list) for part in PARTS}
@@ -298,22 +302,7 @@ def _by_depth(sentences: Sequence[Sentence], rules: Rules, generator: np.random.
         part: np.array([[len(cells[part][length, depth]) for depth in depths] for length in lengths])
         for part in PARTS
     }
-    best, most = None, 0.0
-    for first in range(len(depths)):
-        for last in range(first + MIN_DEPTHS - 1, len(depths)):
-            run = slice(first, last + 1)
-            if depths[last] - depths[first] != last - first:
-                break  # a depth that no training sentence has
-            sizes = {part: int(table[part][:, run].min(axis=1).sum()) for part in PARTS}
-            n_classes = last - first + 1
-            gain = sizes["tr"] * n_classes * np.log(n_classes)
-            if min(sizes.values()) >= rules.min_class_size and gain > most:
-                best, most = run, gain
-    if best is None:
-        raise TooFewError(
-            f"no {MIN_DEPTHS} consecutive depths have {rules.min_class_size} sentences each, of the same "
-            "lengths, in each part (min_class_size)"
-        )
+    best = _best_run(depths, table, rules)
     chosen = depths[best]
     groups: dict[Part, dict[str, list[int]]] = {
         part: {str(depth): [] for depth in chosen} for part in PARTS
@@ -327,6 +316,35 @@ def _by_depth(sentences: Sequence[Sentence], rules: Rules, generator: np.random.
     n_used = sum(len(numbers) for group in groups.values() for numbers in group.values())
     excluded["other depths, or lengths that not every depth has"] = n_labelled - n_used
     return Candidates(tuple(map(str, chosen)), groups, excluded, matched=True)
+
+
+def _best_run(depths: Sequence[int], table: Mapping[Part, NDArray[np.int64]], rules: Rules) -> slice:
+    """The run of consecutive depths that keeps the most information, of three depths or more if possible.
+
+    That is the number of training sentences times the logarithm of the number of classes.
+
+    Parameters
+    ----------
+    table
+        By part: sentences by length and depth, shape (n_lengths, n_depths).
+    """
+    gains: dict[tuple[int, int], float] = {}
+    for first in range(len(depths)):
+        for last in range(first + 1, len(depths)):
+            if depths[last] - depths[first] != last - first:
+                break  # a depth that no training sentence has
+            sizes = {part: int(table[part][:, first : last + 1].min(axis=1).sum()) for part in PARTS}
+            if min(sizes.values()) >= rules.min_class_size:
+                n_classes = last - first + 1
+                gains[first, last] = sizes["tr"] * n_classes * float(np.log(n_classes))
+    if not gains:
+        raise TooFewError(
+            f"no 2 consecutive depths have {rules.min_class_size} sentences each, of the same lengths, in "
+            "each part (min_class_size)"
+        )
+    wide = [run for run in gains if run[1] - run[0] + 1 >= WISHED_DEPTHS]
+    first, last = max(wide or gains, key=lambda run: gains[run])
+    return slice(first, last + 1)
 
 
 # Parts that share no target word --------------------------------------------------------------------------
@@ -348,7 +366,7 @@ def _by_target(
             uses[label.name][label.target].update(parts)
     # Where parts are given, training is far the largest and would still be so with a third of its words.
     shares = dict.fromkeys(PARTS, 1 / len(PARTS)) if rules.fixed_parts else rules.shares
-    owners = _share_targets(uses, shares, generator)
+    owners = share_targets(uses, shares, generator)
     groups: dict[Part, defaultdict[str, list[int]]] = {part: defaultdict(list) for part in PARTS}
     for number, (sentence, label) in enumerate(zip(sentences, labels, strict=True)):
         if label is None:
@@ -362,46 +380,3 @@ def _by_target(
     if len(classes) < 2:
         raise TooFewError(f"the sentences show {len(classes)} of 2 classes")
     return Candidates(classes, groups, excluded)
-
-
-def _share_targets(
-    uses: Mapping[str, Mapping[str, Counter[Part]]],
-    shares: Mapping[Part, float],
-    generator: np.random.Generator,
-) -> dict[str, Part]:
-    """Give each target word to one part, so that each keeps about its share of the sentences of a class.
-
-    A word that only one part has stays there. Of the others, in order of frequency, each goes to the part
-    that has the least of its share yet; but not to validation or test, if it would dominate them.
-
-    Parameters
-    ----------
-    uses
-        Class → target → sentences in each part. A target of several classes counts for the one it has
-        most often.
-    """
-    owners: dict[str, Part] = {}
-    totals: dict[str, Counter[str]] = {name: Counter() for name in uses}
-    for name, targets in uses.items():
-        for target, parts in targets.items():
-            totals[name][target] = parts.total()
-    for name in sorted(uses):
-        own = [
-            target
-            for target, total in totals[name].items()
-            if all((total, name) >= (totals[other][target], other) for other in uses)
-        ]
-        in_all = {part: sum(uses[name][target][part] for target in own) for part in PARTS}
-        goals = {part: max(shares[part] * in_all[part], 1e-9) for part in PARTS}
-        kept = dict.fromkeys(PARTS, 0)
-        generator.shuffle(own)
-        own.sort(key=lambda target: (len(uses[name][target]) > 1, -totals[name][target]))
-        for target in own:
-            counts = uses[name][target]
-            allowed = [part for part in PARTS if counts[part]]
-            if len(allowed) > 1 and any(counts[part] > DOMINANT * goals[part] for part in PARTS[1:]):
-                owners[target] = "tr"
-            else:
-                owners[target] = min(allowed, key=lambda part: kept[part] / goals[part])
-            kept[owners[target]] += counts[owners[target]]
-    return owners

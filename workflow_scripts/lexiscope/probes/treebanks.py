@@ -6,6 +6,7 @@ nothing is written anywhere.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from lexiscope.data.receipt import Receipt
 from lexiscope.errors import LexiscopeError
 from lexiscope.files import open_binary
 from lexiscope.probes.config import TreebankFormat, format_of_file
+
+logger = logging.getLogger("lexiscope")
 
 Part = Literal["tr", "va", "te"]
 PARTS: tuple[Part, ...] = ("tr", "va", "te")
@@ -61,7 +64,7 @@ class TreebankText:
 
 
 def files_of_receipt(receipt: Receipt, format_: TreebankFormat) -> list[TreebankFile]:
-    """The files of a dataset that may hold trees of this format: its parts if it has them, else archives.
+    """The files of a dataset that may hold trees of this format, with parts if it comes in all three.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def files_of_receipt(receipt: Receipt, format_: TreebankFormat) -> list[Treebank
     ]
     if not files:
         raise LexiscopeError(f"dataset {receipt.dataset!r} has no file of trees", where=receipt.root)
-    return files
+    return _in_parts(files)
 
 
 def files_by_name(paths: Iterable[Path]) -> list[TreebankFile]:
@@ -85,10 +88,19 @@ def files_by_name(paths: Iterable[Path]) -> list[TreebankFile]:
     >>> files_by_name([Path("a-ud-train.conllu"), Path("a-ud-dev.conllu")])[0].part is None
     True
     """
-    named = [(path, _PART_IN_NAME.search(path.name)) for path in paths]
-    parts = [(path, _NAMES[match[1].lower()] if match else None) for path, match in named]
-    complete = {part for _, part in parts} == set(PARTS)
-    return [TreebankFile(path, part if complete else None) for path, part in parts]
+    matches = ((path, _PART_IN_NAME.search(path.name)) for path in paths)
+    return _in_parts(
+        [TreebankFile(path, _NAMES[match[1].lower()] if match else None) for path, match in matches]
+    )
+
+
+def _in_parts(files: list[TreebankFile]) -> list[TreebankFile]:
+    """The files with their parts if each part has some and no file is of none, else without."""
+    if {file.part for file in files} == set(PARTS):
+        return files
+    if any(file.part for file in files):
+        logger.warning("the treebank is not in three parts (train, dev, test): new ones are drawn")
+    return [TreebankFile(file.path) for file in files]
 
 
 def read_texts(files: Sequence[TreebankFile], format_: TreebankFormat) -> Iterator[TreebankText]:

@@ -6,7 +6,9 @@ rule build_report:
     input:
         scores=rules.merge_scores.output.scores,
         per_item=rules.merge_scores.output.per_item,
-        spaces=[space_file(space) for space in PLAN.spaces()],
+        claims=rules.test_claims.output.claims,
+        comparisons=rules.compare_spaces.output.comparisons,
+        spaces=[space_file(space) for space in PLAN.plain_spaces],
         histories=[
             f"{RESULTS}/language_models/{model}.history.json"
             for model in PLAN.models_of("char_cnn_lstm")
@@ -30,7 +32,7 @@ rule build_report:
         runtime=minutes(100),
     params:
         study=settings_of(STUDY),
-        spaces=PLAN.spaces(),
+        spaces=PLAN.plain_spaces,
         models=PLAN.models_of("char_cnn_lstm"),
         paths=list(STUDY.l2_paths),
         bias_predictions=PLAN.predicted_biases,

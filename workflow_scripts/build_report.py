@@ -6,6 +6,8 @@ build_report(
     study=snakemake.params.study,
     scores=snakemake.input.scores,
     items=snakemake.input.per_item,
+    claims=snakemake.input.claims,
+    comparisons=snakemake.input.comparisons,
     spaces=dict(zip(snakemake.params.spaces, snakemake.input.spaces, strict=True)),
     histories=dict(zip(snakemake.params.models, snakemake.input.histories, strict=True)),
     corpora=dict(zip(snakemake.params.corpora, snakemake.input.corpora, strict=True)),

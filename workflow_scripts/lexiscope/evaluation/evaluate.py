@@ -11,7 +11,6 @@ from typing import Any
 from lexiscope.data.receipt import Receipt, read_receipt
 from lexiscope.embeddings.space import EmbeddingSpace, load_space
 from lexiscope.errors import LexiscopeError
-from lexiscope.evaluation import brainbench, probing, relatedness, sts, transfer, word_similarity
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.scores import (
     Evaluation,
@@ -23,23 +22,12 @@ from lexiscope.evaluation.scores import (
     write_evaluation,
 )
 from lexiscope.evaluation.shared_vocabulary import read_vocabulary
-from lexiscope.evaluation.tasks import BUILT_PROBES, TASKS, Dataset, TaskGroup
+from lexiscope.evaluation.tasks import TASKS, Dataset, TaskGroup
 from lexiscope.files import read_json
 from lexiscope.progress import Progress
 from lexiscope.stage import stage_entry
 
 Evaluator = Callable[[EmbeddingSpace, Dataset, Receipt, ProtocolConfig], Outcome]
-
-EVALUATORS: dict[str, Evaluator] = {
-    "word_similarity": word_similarity.evaluate,
-    "brainbench": brainbench.evaluate,
-    "transfer": transfer.evaluate,
-    "relatedness": relatedness.evaluate,
-    "sts": sts.evaluate,
-    "probing": probing.evaluate,
-    "xprobe": probing.evaluate,
-    BUILT_PROBES: probing.evaluate,
-}
 
 logger = logging.getLogger("lexiscope")
 
@@ -203,17 +191,38 @@ def evaluate_group(
 ) -> Evaluation:
     """Score a space in memory on the datasets of ``receipts``; see `evaluate_space`."""
     evaluation = Evaluation()
+    evaluator = _evaluator(group.name)
     with Progress(f"{identity.space} on {group.name}", total=len(receipts), unit="dataset") as progress:
         for key, receipt in receipts.items():
             dataset = group.dataset(key)
             try:
-                outcome = EVALUATORS[group.name](space, dataset, receipt, protocol)
+                outcome = evaluator(space, dataset, receipt, protocol)
             except LexiscopeError as error:
                 logger.error("%s", error)
                 outcome = _failed(dataset, protocol, _reason(error))
             _add(evaluation, outcome, identity, group.name, receipt.sha256)
             progress.advance(1, note=key)
     return evaluation
+
+
+def _evaluator(task: str) -> Evaluator:
+    """The evaluator of a task group.
+
+    Each is imported when it is needed: to start scikit-learn takes longer than to score word pairs.
+    """
+    if task == "word_similarity":
+        from lexiscope.evaluation.word_similarity import evaluate
+    elif task == "brainbench":
+        from lexiscope.evaluation.brainbench import evaluate
+    elif task == "transfer":
+        from lexiscope.evaluation.transfer import evaluate
+    elif task == "relatedness":
+        from lexiscope.evaluation.relatedness import evaluate
+    elif task == "sts":
+        from lexiscope.evaluation.sts import evaluate
+    else:
+        from lexiscope.evaluation.probing import evaluate
+    return evaluate
 
 
 def _failed(dataset: Dataset, protocol: ProtocolConfig, reason: str) -> Outcome:

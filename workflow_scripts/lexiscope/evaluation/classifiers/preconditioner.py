@@ -1,0 +1,119 @@
+"""Approximate inverse Hessians: each class's own block, exactly or by its leading structure.
+
+What couples the classes is left out; the search that uses them makes up for it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+from scipy.linalg import blas
+
+from lexiscope.evaluation.classifiers.objective import Objective
+
+MAX_BLOCK_CELLS = 1 << 24
+"""Up to so many numbers (128 MB) every class has its own Hessian."""
+
+JITTER = 1e-6
+"""Relative to the diagonal: the rounding error of Hessians from single-precision rows."""
+
+
+class Preconditioner(Protocol):
+    """An approximate Hessian, for any regulariser."""
+
+    def set_l2(self, l2: float) -> None:
+        """Make ready to solve with this regulariser."""
+        ...
+
+    def solve(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The inverse times each gradient, (n_fits, n_columns, dim) both."""
+        ...
+
+
+def build_preconditioner(
+    objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32], n_fits: int
+) -> Preconditioner:
+    """The curvature at one fit, of shape (n_columns, dim), for ``n_fits`` fits like it.
+
+    The more fits it serves, the more of the rows it is taken from.
+    """
+    design = objective.design
+    if coefs.shape[0] * design.dim**2 > MAX_BLOCK_CELLS:
+        return SpectralPreconditioner(objective, coefs, weights)
+    # As many as cost about two iterations of all fits, but never too few to be near.
+    n_rows = max(10 * design.dim, 8 * design.n * n_fits // design.dim)
+    return BlockPreconditioner(objective, coefs, weights, step=max(1, design.n // n_rows))
+
+
+class BlockPreconditioner:
+    """The Hessian of each class, from every ``step``-th row, factorised."""
+
+    def __init__(
+        self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32], step: int
+    ) -> None:
+        self._penalty = objective.design.penalty
+        self._curvature = np.zeros((*coefs.shape, coefs.shape[1]))
+        for rows, spread in objective.spreads(coefs, weights, step):
+            for total, weight in zip(self._curvature, spread, strict=True):
+                scaled = rows * np.sqrt(weight)[:, None]
+                total += blas.ssyrk(1.0, scaled.T)
+
+    def set_l2(self, l2: float) -> None:
+        """Factorise the Hessians, scaled to a diagonal of ones."""
+        self._factors = []
+        for curvature in self._curvature:
+            diagonal = np.diagonal(curvature) + l2 * self._penalty
+            scale = 1 / np.sqrt(np.maximum(diagonal, np.finfo(np.float64).tiny))
+            hessian = curvature * scale * scale[:, None]
+            np.fill_diagonal(hessian, 1 + JITTER)
+            self._factors.append((linalg.cholesky(hessian, check_finite=False, overwrite_a=True), scale))
+
+    def solve(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Preconditioner`."""
+        step = np.empty_like(gradient)
+        for column, (factor, scale) in enumerate(self._factors):
+            solved = linalg.cho_solve((factor, False), (gradient[:, column] * scale).T, check_finite=False)
+            step[:, column] = solved.T * scale
+        return step
+
+
+class SpectralPreconditioner:
+    """The Hessian of each class as a diagonal and its mean row, in the eigenbasis of the covariance.
+
+    Rows x that weigh v = p (1 − p) in a class have Σ v x xᵀ = their scatter about their mean + v̄ m mᵀ. The
+    scatter is taken to have the eigenvectors of all rows' covariance; the mean, which ties the weights to
+    the intercept, is exact. It needs n_columns · dim numbers, where the Hessians need dim times as many.
+    """
+
+    def __init__(
+        self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32]
+    ) -> None:
+        self._basis = objective.eigenbasis(weights)
+        self._unit = objective.design.scale.max()
+        rotation = self._basis.astype(np.float32)
+        self._mass = np.zeros(len(coefs))
+        self._sums = np.zeros((len(coefs), len(rotation)))
+        squares = np.zeros_like(self._sums)
+        for rows, spread in objective.spreads(coefs, weights, 1):
+            rotated = rows[:, :-1] @ rotation
+            self._mass += spread.sum(axis=1)
+            self._sums += spread @ rotated
+            squares += spread @ rotated**2
+        self._mass = np.maximum(self._mass, np.finfo(np.float32).tiny)
+        self._means = self._sums / self._mass[:, None]
+        # What rounding may have left of it where nearly all weight is on one row.
+        self._scatter = np.maximum(squares - self._sums * self._means, 1e-3 * squares)
+
+    def set_l2(self, l2: float) -> None:
+        """In this basis the penalty is the same for every coefficient."""
+        self._diagonal = self._scatter + l2 / self._unit**2
+
+    def solve(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Preconditioner`; the intercepts are eliminated."""
+        by_weight, by_intercept = gradient[..., :-1] @ self._basis, gradient[..., -1]
+        weights = (by_weight - self._means * by_intercept[..., None]) / self._diagonal
+        intercepts = (by_intercept - (self._sums * weights).sum(axis=-1)) / self._mass
+        return np.concatenate([weights @ self._basis.T, intercepts[..., None]], axis=-1)

@@ -24,6 +24,12 @@ WORD_SIMILARITY = {
     "rareword": "word-sim/EN-RW-STANFORD.txt",
 }
 CORPORA = ["lm1b", "lm1b-sample", "ptb", "wikitext-2", "enwiki-extracts"]
+SENTENCE_BENCHMARKS = {
+    *("mr", "cr", "subj", "mpqa", "trec", "sst2", "sst5", "mrpc", "sick", "stsbenchmark"),
+    *(f"sts{year}" for year in range(12, 17)),
+    *("senteval-probing", "xprobe-en"),
+}
+TREEBANKS = {"ud-english-ewt", "gum", "nltk-treebank"}
 
 CATALOGUE = load_catalogue()
 EVERY_FILE = [
@@ -76,9 +82,10 @@ def test_corpora_say_how_they_are_read_and_split() -> None:
     assert not CATALOGUE["enwiki-extracts"].tokenised
 
 
-def test_the_miniature_makes_what_the_first_evaluations_need() -> None:
+def test_the_miniature_makes_what_the_evaluations_need() -> None:
     made = {key for key in CATALOGUE if CATALOGUE[key].miniature}
-    assert made == {*CORPORA, *WORD_SIMILARITY, "brainbench"} - {"lm1b-sample"}
+    words = {*WORD_SIMILARITY, "brainbench"}
+    assert made == {*CORPORA, *words, *SENTENCE_BENCHMARKS, *TREEBANKS} - {"lm1b-sample"}
 
 
 def test_no_shard_of_one_billion_word_is_skipped() -> None:

@@ -54,3 +54,40 @@ class MiniatureConfig(Section):
     brain_noise: float = Field(
         3.0, ge=0, le=20, description="standard deviation of a sensor's noise relative to its signal's"
     )
+
+    opinion_sentences: int = Field(
+        1_200, ge=100, le=20_000, description="in each of MR, CR, MPQA and SUBJ, both classes together"
+    )
+    sst_train: int = Field(1_200, ge=50, le=20_000, description="in SST2 and in SST5")
+    sst_valid: int = Field(300, ge=20, le=5_000)
+    sst_test: int = Field(400, ge=20, le=5_000)
+    trec_train: int = Field(900, ge=300, le=20_000)
+    trec_test: int = Field(200, ge=50, le=5_000)
+    label_noise: float = Field(
+        0.4,
+        ge=0,
+        le=5,
+        description="standard deviation of an annotator's error relative to that of what he judges",
+    )
+
+    mrpc_train: int = Field(600, ge=50, le=20_000, description="pairs; likewise the next seven")
+    mrpc_test: int = Field(300, ge=20, le=5_000)
+    sick_train: int = Field(700, ge=50, le=20_000)
+    sick_valid: int = Field(150, ge=20, le=5_000)
+    sick_test: int = Field(500, ge=20, le=10_000)
+    stsb_train: int = Field(600, ge=50, le=20_000)
+    stsb_valid: int = Field(150, ge=20, le=5_000)
+    stsb_test: int = Field(200, ge=20, le=5_000)
+    sts_pairs: int = Field(80, ge=10, le=2_000, description="rated pairs in each subset of STS 2012-2016")
+
+    probing_train: int = Field(1_200, ge=120, le=100_000, description="sentences of each probing task")
+    probing_heldout: int = Field(
+        240, ge=60, le=10_000, description="for validation, and as many for the test"
+    )
+    probing_words: int = Field(20, ge=2, le=1_000, description="target words of the word content tasks")
+    xprobe_valid: int = Field(1_000, ge=60, le=10_000)
+    xprobe_test: int = Field(500, ge=60, le=10_000)
+
+    treebank_train: int = Field(1_200, ge=20, le=50_000, description="trees; likewise the next two")
+    treebank_heldout: int = Field(200, ge=10, le=5_000, description="for validation, and for the test")
+    penn_trees: int = Field(1_200, ge=8, le=50_000, description="in the bracketed treebank")

@@ -119,15 +119,20 @@ class Clause(NamedTuple):
     object_number: str | None
 
 
-def leaves(tree: Tree) -> Iterator[tuple[str, str]]:
+def leaves(tree: Tree) -> list[tuple[str, str]]:
     """The (tag, word) pairs of a tree, from left to right."""
-    stack = [tree]
-    while stack:
-        label, content = stack.pop()
-        if isinstance(content, str):
-            yield label, content
-        else:
-            stack.extend(reversed(content))
+    found: list[tuple[str, str]] = []
+    _collect_leaves(tree, found)
+    return found
+
+
+def _collect_leaves(tree: Tree, found: list[tuple[str, str]]) -> None:
+    label, content = tree
+    if isinstance(content, str):
+        found.append((label, content))
+    else:
+        for child in content:
+            _collect_leaves(child, found)
 
 
 def depth(tree: Tree) -> int:
@@ -213,10 +218,14 @@ class SentenceGrammar:
                 return word
         return choices[-1][0]
 
-    def sentence(self, topic: int, about: int | None = None) -> Sentence:
-        """A sentence on ``topic``; ``about`` is the lemma of its subject (a noun), drawn if not given."""
+    def sentence(self, topic: int, about: int | None = None, opening: str | None = None) -> Sentence:
+        """A sentence on ``topic``.
+
+        ``about`` is the lemma of its subject (a noun) and ``opening`` one of `OPENINGS`; what is not given
+        is drawn.
+        """
         tense = "past" if self._chance(PAST_SHARE) else "present"
-        opening = self._choose(OPENINGS)
+        opening = opening or self._choose(OPENINGS)
         main = self._clause(topic, tense, MAX_NESTING, about)
         core = (main.subject, main.predicate)
         children: tuple[Tree, ...]

@@ -226,7 +226,8 @@ class _Run:
     ) -> None:
         optimizer = OPTIMIZERS[config.optimizer]
         self.features = np.ascontiguousarray(features, dtype=np.float32)
-        self.labels, self.fits, self.config, self.seed = labels, fits, config, seed
+        self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+        self.fits, self.config, self.seed = fits, config, seed
         self.ids = chosen
         self.scale = 2.0 if start[-1].shape[0] == 1 else 1.0
         valid = [np.flatnonzero(rows) for rows in fits.valid]

@@ -72,8 +72,10 @@ def train_linear(
 
     Parameters
     ----------
+    order
+        The rows to train on, by number.
     scale
-        See `classify`.
+        How many times its output the difference of the logits is where there is one output, see `classify`.
     """
     n_fits, n_outputs, width = layer.weights.shape
     weights = layer.weights.reshape(n_fits * n_outputs, width)
@@ -107,7 +109,13 @@ def train_hidden(
     dropout: float,
     seed: np.uint64,
 ) -> None:
-    """The same for networks with a hidden layer: linear, dropout, sigmoid, linear."""
+    """The same for networks with a hidden layer: linear, dropout, sigmoid, linear.
+
+    Parameters
+    ----------
+    seed
+        Of the dropout.
+    """
     n_fits, n_hidden, width = hidden.weights.shape
     n_outputs = output.weights.shape[1]
     n_batch = min(n_batch, len(order))
@@ -147,15 +155,17 @@ def _gather(
     n_active: NDArray[np.int64],
 ) -> None:
     """Fill a batch, (b, d + 1) with ones last, and for each subset who takes part, (S, n_batch)."""
-    n_features = data.features.shape[1]
-    for position, row in enumerate(rows):
-        batch[position, :n_features] = data.features[row]
+    for r in range(len(rows)):
+        source, target = data.features[rows[r]], batch[r]
+        for i in range(len(source)):
+            target[i] = source[i]
     for subset in range(len(data.train)):
-        n_active[subset] = 0
-        for position, row in enumerate(rows):
-            takes_part = data.train[subset, row]
-            active[subset, position] = takes_part
-            n_active[subset] += takes_part
+        count = 0
+        for r in range(len(rows)):
+            takes_part = data.train[subset, rows[r]]
+            active[subset, r] = takes_part
+            count += takes_part
+        n_active[subset] = count
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -181,38 +191,40 @@ def _errors(outputs: Floats, data: Data, rows: NDArray[np.int64], active: Floats
     """Turn outputs, (F, o, b), into the derivatives of the summed cross-entropy of the active rows."""
     n_fits, n_outputs, n_rows = outputs.shape
     labels = np.empty(n_rows, np.int64)
-    ones = np.empty(n_rows, np.float32)
-    for position, row in enumerate(rows):
-        labels[position] = data.labels[row]
-        ones[position] = data.labels[row]
+    targets = np.empty(n_rows, np.float32)
+    for r in range(n_rows):
+        labels[r] = data.labels[rows[r]]
+        targets[r] = labels[r]
+    if n_outputs == 1:
+        factor = np.float32(-scale)
+        for fit in range(n_fits):
+            subset = data.subset_of[fit]
+            for r in range(n_rows):
+                probability = np.float32(1) / (np.float32(1) + _exp(factor * outputs[fit, 0, r]))
+                outputs[fit, 0, r] = active[subset, r] * (probability - targets[r])
+        return
     highest = np.empty(n_rows, np.float32)
     total = np.empty(n_rows, np.float32)
-    factor = np.float32(scale)
     for fit in range(n_fits):
-        mask = active[data.subset_of[fit]]
-        logits = outputs[fit]
-        if n_outputs == 1:
-            for r in range(n_rows):
-                logits[0, r] = mask[r] * (
-                    np.float32(1) / (np.float32(1) + _exp(-factor * logits[0, r])) - ones[r]
-                )
-            continue
-        highest[:] = logits[0]
+        subset = data.subset_of[fit]
+        for r in range(n_rows):
+            highest[r] = outputs[fit, 0, r]
+            total[r] = 0
         for c in range(1, n_outputs):
             for r in range(n_rows):
-                highest[r] = max(highest[r], logits[c, r])
-        total[:] = 0
+                highest[r] = max(highest[r], outputs[fit, c, r])
         for c in range(n_outputs):
             for r in range(n_rows):
-                logits[c, r] = _exp(logits[c, r] - highest[r])
-                total[r] += logits[c, r]
+                power = _exp(outputs[fit, c, r] - highest[r])
+                outputs[fit, c, r] = power
+                total[r] += power
         for r in range(n_rows):
-            total[r] = mask[r] / total[r]
+            total[r] = active[subset, r] / total[r]
         for c in range(n_outputs):
             for r in range(n_rows):
-                logits[c, r] *= total[r]
+                outputs[fit, c, r] *= total[r]
         for r in range(n_rows):
-            logits[labels[r], r] -= mask[r]
+            outputs[fit, labels[r], r] -= active[subset, r]
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -246,6 +258,7 @@ def _through_sigmoid(back: Floats, units: Floats, scale: float, kept: Floats) ->
 
 @njit(cache=True, nogil=True)
 def _count_step(rule: Rule, subset_of: NDArray[np.int64], n_active: NDArray[np.int64]) -> None:
+    """Count a step of every fit that has active rows: SentEval would make no batch without any."""
     for fit in range(len(subset_of)):
         if n_active[subset_of[fit]]:
             rule.beta_powers[fit, 0] *= rule.beta1
@@ -343,7 +356,7 @@ def classify(outputs: Floats) -> int:
     """The class of one row, from (o,) outputs.
 
     With two classes the weights of one are kept as the negative of the other's, W1 = −W0, and one output
-    is enough: half the difference of the two logits (hence the factor ``scale`` = 2 in training).
+    is enough: half the difference of the two logits.
     """
     if len(outputs) == 1:
         return int(outputs[0] > 0)

@@ -4,7 +4,7 @@ from lexiscope.probes.build import build_probe
 
 build_probe(
     name=snakemake.wildcards.probe,
-    receipt=snakemake.input.receipt,
+    receipt=next(iter(snakemake.input.receipt), None),
     files=snakemake.input.files,
     config=snakemake.params.config,
     seed=snakemake.params.seed,

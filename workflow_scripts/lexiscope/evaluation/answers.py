@@ -55,6 +55,15 @@ class Headline:
     higher_is_better: bool
     seeds: Mapping[str, tuple[int, ...]]
 
+    def runs_in(self, answers: Answers) -> dict[str, list[int]]:
+        """The runs of each space that has answers, as indices into ``answers.runs``."""
+        number_of = {run: number for number, run in enumerate(answers.runs)}
+        runs = {
+            space: [number_of[space, seed] for seed in seeds if (space, seed) in number_of]
+            for space, seeds in self.seeds.items()
+        }
+        return {space: numbers for space, numbers in runs.items() if numbers}
+
 
 def read_headlines(path: str | Path) -> list[Headline]:
     """Read from the table of scores which spaces have which of the tables' numbers, in its order.

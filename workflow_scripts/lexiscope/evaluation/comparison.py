@@ -123,12 +123,8 @@ def compare_measure(headline: Headline, answers: Answers, protocol: ProtocolConf
     if problem is None:
         logger.info("%s: no comparisons of %s", headline.dataset, headline.metric)
         return []
-    number_of = {run: number for number, run in enumerate(answers.runs)}
-    runs = {
-        space: [number_of[space, seed] for seed in seeds if (space, seed) in number_of]
-        for space, seeds in headline.seeds.items()
-    }
-    spaces = [space for space, numbers in runs.items() if numbers]
+    runs = headline.runs_in(answers)
+    spaces = list(runs)
     pairs = list(itertools.combinations(range(len(spaces)), 2))
     found = differences(
         problem,

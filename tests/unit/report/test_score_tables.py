@@ -9,8 +9,8 @@ from fabricated_run import SIX, failed, plausible_scores, score
 
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
-from lexiscope.report.cells import Cell, best_scores, intervals_overlap
-from lexiscope.report.tables import ScoreTable, score_tables
+from lexiscope.report.cells import Cell
+from lexiscope.report.tables import ScoreTable, best_scores, intervals_overlap, score_tables
 
 KINDS = {"word2vec": "word2vec", "am": "activation_maximisation", "mine": "file"}
 
@@ -120,7 +120,7 @@ def test_several_seeds_are_one_row_with_their_mean_and_spread() -> None:
     )
     assert found.spread_text == f"± {statistics.stdev([0.5, 0.6]):.3f}"
     assert [(score.seed, score.value) for score in found.seeds] == [(1, 0.5), (2, 0.6), (3, None)]
-    assert [(name, found.error) for name, _, found in table.problems] == [("am, seed 3", "no words")]
+    assert [(name, found.error) for name, _, found in table.problems] == [("am (seed 3)", "no words")]
     assert [(row.label, seeds) for row, seeds in table.seeded] == [("am", [1, 2, 3])]
     assert cell(table, "mine", "MEN").spread_text == ""
 

@@ -91,6 +91,11 @@ class Cell:
     notes: tuple[str, ...] = ()
 
     @property
+    def all_scores(self) -> tuple[Score, ...]:
+        """The scores of the seeds, or the only one."""
+        return self.seeds or (() if self.score is None else (self.score,))
+
+    @property
     def shown_as(self) -> str:
         """How the score is printed: a key of `formats.METRICS`."""
         return "" if self.score is None else place_of(self.score).shown_as
@@ -212,23 +217,3 @@ def over_seeds(scores: Sequence[Score]) -> Score:
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if len(known) == len(values) else None
-
-
-def best_scores(scores: Sequence[Score]) -> list[Score]:
-    """The best of one column; several where they are equal, none where nothing is compared.
-
-    A score alone in its column is not the best of anything.
-    """
-    ok = [score for score in scores if score.value is not None]
-    if len(ok) < 2:
-        return []
-    values = [score.value for score in ok if score.value is not None]
-    best = max(values) if ok[0].higher_is_better else min(values)
-    return [score for score in ok if score.value == best]
-
-
-def intervals_overlap(one: Score, other: Score) -> bool:
-    """Whether two confidence intervals share a point; False where either is missing."""
-    if one.ci_low is None or one.ci_high is None or other.ci_low is None or other.ci_high is None:
-        return False
-    return one.ci_low <= other.ci_high and other.ci_low <= one.ci_high

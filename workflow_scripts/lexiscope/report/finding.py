@@ -55,11 +55,7 @@ def find(tables: Sequence[ScoreTable]) -> Finding:
     missing = sum(cell.value is None for cell in cells)
     if missing == len(cells):
         return Finding(f"None of the {missing} scores could be computed; the reasons are given below.")
-    gap = (
-        f"{missing} of {len(cells)} scores could not be computed; the reasons are given below."
-        if missing
-        else ""
-    )
+    gap = _gaps(cells, missing)
     contests = [contest for table in tables for contest in _contests(table)]
     if not contests:
         tasks = count_tasks(tables)
@@ -69,7 +65,7 @@ def find(tables: Sequence[ScoreTable]) -> Finding:
             f"{_listed(names)} was scored on {noun}; there is no other space to compare it with.", gap
         )
     lead, caution = _leaders(contests)
-    parts = (caution, _controls(contests), _constants(cells), gap)
+    parts = (caution, _controls(contests), gap)
     return Finding(lead, " ".join(part for part in parts if part))
 
 
@@ -153,13 +149,21 @@ def _controls(contests: Sequence[_Contest]) -> str:
     return " ".join(said)
 
 
-def _constants(cells: Sequence[Cell]) -> str:
-    count = sum(cell.is_constant for cell in cells)
-    if not count:
-        return ""
-    if count == 1:
-        return "One score is that of a classifier that gives every item the same answer."
-    return f"{count} scores are those of classifiers that give every item the same answer."
+def _gaps(cells: Sequence[Cell], missing: int) -> str:
+    """Scores that are missing, and those that say nothing of the space."""
+    said = []
+    if missing:
+        said.append(
+            f"{missing:,} of {len(cells):,} scores could not be computed; the reasons are given below."
+        )
+    if constant := sum(cell.is_constant for cell in cells):
+        whose = (
+            "score is of a classifier that gives"
+            if constant == 1
+            else "scores are of classifiers that give"
+        )
+        said.append(f"{constant} {whose} every item one answer.")
+    return " ".join(said)
 
 
 def _tasks(count: int) -> str:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 from lexiscope.evaluation.scores import Score
 from lexiscope.evaluation.tasks import measure_of
+from lexiscope.report import formats
 from lexiscope.report.cells import (
     Cell,
     Column,
     Row,
-    best_scores,
-    intervals_overlap,
     over_seeds,
 )
 from lexiscope.report.comparisons import Comparisons, Key, Tally, tally
@@ -89,14 +88,28 @@ class ScoreTable:
 
     @property
     def problems(self) -> list[tuple[str, Column, Score]]:
-        """Every score that could not be computed, with the name of its row."""
+        """Every score that could not be computed, with the spaces that have the same trouble."""
+        found: dict[tuple[Column, str, str], list[tuple[str, Score]]] = defaultdict(list)
+        for position, column in enumerate(self.columns):
+            for row in self.rows:
+                cell = row.cells[position]
+                failures = [score for score in cell.all_scores if score.status != "ok"]
+                for score in failures if len(failures) < len(cell.all_scores) else failures[:1]:
+                    name = row.label if cell.status != "ok" else f"{row.label} (seed {score.seed})"
+                    found[column, score.status, score.error].append((name, score))
         return [
-            (f"{row.label}, seed {score.seed}" if cell.seeds else row.label, column, score)
-            for row in self.rows
-            for column, cell in zip(self.columns, row.cells, strict=True)
-            for score in cell.seeds or (cell.score,)
-            if score is not None and score.status != "ok"
+            (
+                "Every space" if len(rows) == len(self.rows) > 1 else ", ".join(name for name, _ in rows),
+                column,
+                rows[0][1],
+            )
+            for (column, _, _), rows in found.items()
         ]
+
+    @property
+    def n_tested(self) -> int:
+        """Number of columns with paired tests."""
+        return sum(column.is_tested for column in self.columns)
 
     @property
     def seeded(self) -> list[tuple[Row, list[int]]]:
@@ -136,8 +149,13 @@ class ScoreTable:
 
     @property
     def has_constants(self) -> bool:
-        """Whether any classifier gave every item the same answer, here or in the papers."""
-        return any(cell.is_constant or (cell.paper and cell.paper.constant) for cell in self.cells)
+        """Whether any classifier gave every item the same answer."""
+        return any(cell.is_constant for cell in self.cells)
+
+    @property
+    def has_paper_constants(self) -> bool:
+        """Whether any value of the papers is that of such a classifier."""
+        return any(cell.paper is not None and cell.paper.constant for cell in self.cells)
 
     @property
     def baseline_label(self) -> str:
@@ -323,8 +341,7 @@ class _Footnotes:
 
     def mark(self, cell: Cell) -> Cell:
         """The cell with the marks of its notes."""
-        scores = cell.seeds or ((cell.score,) if cell.score is not None else ())
-        notes = dict.fromkeys(score.note for score in scores if score.note)
+        notes = dict.fromkeys(score.note for score in cell.all_scores if score.note)
         return replace(cell, notes=tuple(self._mark(note) for note in notes))
 
     def _mark(self, note: str) -> str:
@@ -340,7 +357,7 @@ def _column(cells: Sequence[Cell], *, is_tested: bool) -> Column:
     scores = [cell.score for cell in cells if cell.score is not None]
     first = scores[0]
     ok = [cell for cell in cells if cell.status == "ok"]
-    coverages = {cell.coverage for cell in ok}
+    coverages = {cell.coverage for cell in ok} or {formats.MISSING}
     baselines = {score.baseline for score in scores if score.status == "ok"}
     return Column(
         place=place_of(first),
@@ -361,3 +378,23 @@ def _matrix(
     if not keys:
         return ()
     return tuple(tuple(tally(comparisons, keys, one, other) for other in spaces) for one in spaces)
+
+
+def best_scores(scores: Iterable[Score]) -> list[Score]:
+    """The best of one column; several where they are equal, none where nothing is compared.
+
+    A score alone in its column is not the best of anything.
+    """
+    ok = [score for score in scores if score.value is not None]
+    if len(ok) < 2:
+        return []
+    values = [score.value for score in ok if score.value is not None]
+    best = max(values) if ok[0].higher_is_better else min(values)
+    return [score for score in ok if score.value == best]
+
+
+def intervals_overlap(one: Score, other: Score) -> bool:
+    """Whether two confidence intervals share a point; False where either is missing."""
+    if one.ci_low is None or one.ci_high is None or other.ci_low is None or other.ci_high is None:
+        return False
+    return one.ci_low <= other.ci_high and other.ci_low <= one.ci_high

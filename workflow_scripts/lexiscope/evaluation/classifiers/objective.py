@@ -104,7 +104,7 @@ class Objective:
         self.design, self.labels, self.n_classes = design, labels, n_classes
         self.n_columns = 1 if n_classes == 2 else n_classes
         self.shape = (self.n_columns, design.dim)
-        self._basis: NDArray[np.float64] | None = None
+        self._basis: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         self._signs = (1 - 2 * labels).astype(np.float32)
 
     def gradient(
@@ -179,11 +179,14 @@ class Objective:
                 _softmax(logits[None], np.zeros((1, self.n_classes), dtype=np.bool_))
                 yield rows, counts * logits * (1 - logits)
 
-    def eigenbasis(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-        """From coordinates in the eigenbasis of the given rows' covariance to coefficients.
+    def eigenbasis(self, weights: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The eigenbasis of the covariance of the rows as given, in terms of the standardised ones.
 
-        Shape (dim − 1, dim − 1). The coordinates are in units of the largest scale s of the columns, so
-        ‖W‖² is their squared length over s². Computed once: it hardly depends on ``weights``.
+        Returns
+        -------
+        Two matrices (dim − 1, dim − 1): coefficients are coordinates times the first's transpose, and
+        coordinates are coefficients times the second. They are in units of the largest scale s of the
+        columns, so ‖W‖² is their squared length over s². Computed once: ``weights`` hardly matter.
         """
         if self._basis is None:
             scale = self.design.scale / self.design.scale.max()
@@ -191,7 +194,8 @@ class Objective:
             for where, block in self.design.blocks(MAX_BLOCK_ROWS):
                 rows = block[:, :-1] * np.sqrt(weights[where])[:, None] * scale.astype(np.float32)
                 covariance += blas.ssyrk(1.0, rows.T)
-            self._basis = scale[:, None] * linalg.eigh(covariance, lower=False)[1]
+            vectors = linalg.eigh(covariance, lower=False)[1]
+            self._basis = scale[:, None] * vectors, vectors / scale[:, None]
         return self._basis
 
 

@@ -32,6 +32,10 @@ class Preconditioner(Protocol):
         """The inverse times each gradient, (n_fits, n_columns, dim) both."""
         ...
 
+    def length(self, coefs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """√(wᵀ P w) of coefficients (n_fits, n_columns, dim)."""
+        ...
+
 
 def build_preconditioner(
     objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32], n_fits: int
@@ -79,6 +83,13 @@ class BlockPreconditioner:
             step[:, column] = solved.T * scale
         return step
 
+    def length(self, coefs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Preconditioner`."""
+        total = np.zeros(len(coefs))
+        for column, (factor, scale) in enumerate(self._factors):
+            total += np.square((coefs[:, column] / scale) @ factor.T).sum(axis=1)
+        return np.sqrt(total)
+
 
 class SpectralPreconditioner:
     """The Hessian of each class as a diagonal and its mean row, in the eigenbasis of the covariance.
@@ -91,7 +102,7 @@ class SpectralPreconditioner:
     def __init__(
         self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32]
     ) -> None:
-        self._basis = objective.eigenbasis(weights)
+        self._basis, self._inverse_basis = objective.eigenbasis(weights)
         self._unit = objective.design.scale.max()
         rotation = self._basis.astype(np.float32)
         self._mass = np.zeros(len(coefs))
@@ -117,3 +128,12 @@ class SpectralPreconditioner:
         weights = (by_weight - self._means * by_intercept[..., None]) / self._diagonal
         intercepts = (by_intercept - (self._sums * weights).sum(axis=-1)) / self._mass
         return np.concatenate([weights @ self._basis.T, intercepts[..., None]], axis=-1)
+
+    def length(self, coefs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Preconditioner`."""
+        weights = coefs[..., :-1] @ self._inverse_basis
+        shifted = coefs[..., -1] + (self._means * weights).sum(axis=-1)
+        squares: NDArray[np.float64] = (self._diagonal * weights**2).sum(axis=(1, 2)) + (
+            self._mass * shifted**2
+        ).sum(axis=1)
+        return np.sqrt(squares)

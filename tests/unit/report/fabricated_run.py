@@ -235,7 +235,9 @@ def make_claims() -> list[dict[str, Any]]:
     rows = []
     for number in range(1, 23):
         decided = number <= 10 or number in (15, 22)
-        verdict = ("contradicted" if number % 4 == 0 else "supported") if decided else "not decided"
+        verdict = "not decided" if number in (11, 12) else "not tested"
+        if decided:
+            verdict = "contradicted" if number % 4 == 0 else "supported"
         effect = (-0.03 if verdict == "contradicted" else 0.024 * number) if decided else None
         rows.append({
             "claim": number,

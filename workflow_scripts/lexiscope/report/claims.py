@@ -12,7 +12,7 @@ from lexiscope.report import formats
 from lexiscope.report.paper_values import PAPERS
 from lexiscope.report.parquet import read_columns
 
-VERDICTS = ("supported", "contradicted", "not decided")
+VERDICTS = ("supported", "contradicted", "not decided", "not tested")
 """What may become of a claim, in the order in which they are counted."""
 
 COLUMNS = (
@@ -46,13 +46,13 @@ class Claim:
 
     @property
     def badge(self) -> str:
-        """The verdict as a style knows it."""
-        return formats.anchor(self.verdict) if self.verdict in VERDICTS else "not-decided"
+        """The verdict as the name of a style."""
+        return formats.anchor(self.verdict)
 
     @property
     def source_label(self) -> str:
-        """Who made the claim."""
-        return PAPERS.get(self.source, self.source)
+        """Who made the claim: a paper, or we."""
+        return PAPERS.get(self.source, self.source.capitalize())
 
     @property
     def effect_text(self) -> str:
@@ -139,9 +139,7 @@ def _text(value: object) -> str:
 
 
 def count_verdicts(claims: Sequence[Claim]) -> str:
-    """How many claims there are of each verdict, as a phrase.
-
-    An unknown verdict decides nothing.
-    """
-    counts = Counter(claim.verdict if claim.verdict in VERDICTS else VERDICTS[-1] for claim in claims)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    """How many claims there are of each verdict, as a phrase."""
+    counts = Counter(claim.verdict for claim in claims)
+    order = [*VERDICTS, *sorted(set(counts) - set(VERDICTS))]
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in order if counts[verdict])

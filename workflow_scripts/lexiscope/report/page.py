@@ -180,6 +180,11 @@ class Page:
         return formats.space_label(space.kind, section)
 
     @property
+    def is_tested(self) -> bool:
+        """Whether there are paired tests."""
+        return any(table.n_tested for table in self.tables)
+
+    @property
     def alpha(self) -> float:
         """The corrected p-value below which two spaces are told apart."""
         return 1 - float(self.protocol.get("confidence", 0.95))

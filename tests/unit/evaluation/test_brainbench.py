@@ -10,16 +10,14 @@ from scipy.stats import kstest
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.brainbench import (
-    TIE,
     WordPairs,
     correlation_matrix,
     evaluate,
-    permutation_p_value,
-    permuted_hits,
     read_dictionary,
     read_participant,
     two_vs_two_margins,
 )
+from lexiscope.evaluation.brainbench_permutation import TIE, permutation_p_value, permuted_hits
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.tasks import TASKS
 

@@ -30,7 +30,7 @@ from scipy import stats
 
 from lexiscope.evaluation.answers import Answers
 from lexiscope.evaluation.bootstrap import resample_counts
-from lexiscope.evaluation.brainbench import TIE
+from lexiscope.evaluation.brainbench_permutation import TIE
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.metrics import METRICS, combined
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lexiscope.errors import LexiscopeError
 from lexiscope.probes.treebanks import TreebankText
 
-MAX_DEPTH = 400
+MAX_DEPTH = 150
 """Deeper trees are no sentences; also, trees are walked by recursion."""
 
 _PIECE = re.compile(r"[()]|[^() \t\r\n\f\v]+")

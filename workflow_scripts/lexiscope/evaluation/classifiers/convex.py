@@ -268,7 +268,7 @@ class _Solver:
 
     def _blocks(self, of: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         each = 8 * (3 * MEMORY + 8) * self.coefs[0].size + 4 * self.design.n
-        return np.array_split(of, -(-len(of) * each // WORKING_BYTES))
+        return np.array_split(of, min(len(of), -(-len(of) * each // WORKING_BYTES)))
 
     def _solve_together(
         self,

@@ -111,6 +111,7 @@ def test_the_treebanks_own_parts_are_kept(tmp_path: Path, conllu_parts: list[Pat
         assert all(sentence in own[part] for part, _, sentence in rows(tmp_path, task))
     drawn = build(tmp_path, conllu_parts, parts="drawn")
     assert drawn["parts_from"] == "sentences"
+    assert drawn["tasks"]["tense"]["parts_from"] == "target words"
     assert not all(sentence in own[part] for part, _, sentence in rows(tmp_path, "tense"))
     # No sentence is lost because its target belongs elsewhere, which is the reason to draw.
     for task in ("tense", "subj_number", "obj_number"):

@@ -379,4 +379,6 @@ def _by_target(
     classes = tuple(sorted(uses))
     if len(classes) < 2:
         raise TooFewError(f"the sentences show {len(classes)} of 2 classes")
-    return Candidates(classes, groups, excluded)
+    return Candidates(
+        classes, groups, excluded, {} if rules.fixed_parts else {"parts_from": "target words"}
+    )

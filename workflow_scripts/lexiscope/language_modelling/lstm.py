@@ -1,0 +1,170 @@
+"""LSTM layers of K models at once, a whole window in one step of automatic differentiation.
+
+Models that read the same text with weights of one shape differ in nothing but numbers, so each product of
+a step is one batched product over K weights. Gates are in torch's order (input, forget, cell, output), and
+there are two biases as in `torch.nn.LSTM`, so weights can be copied from one and to one.
+
+Products are taken in ``precision``; cells, gates and their derivatives are float32. What does not depend on
+the step before is kept out of the loop over steps: products with the input, derivatives of the
+nonlinearities, gradients of weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def lstm_layer(
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    c: Tensor,
+    precision: torch.dtype = torch.float32,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One layer over a window.
+
+    Parameters
+    ----------
+    inputs
+        Shape (K, T, B, d), of type ``precision``; differentiated only where it requires a gradient.
+    w_ih, w_hh, bias
+        float32, shapes (K, 4h, d), (K, 4h, h) and (K, 4h); the bias is the sum of torch's two.
+    h, c
+        float32, shape (K, B, h): the state before the window, through which no gradient flows.
+    precision
+        Of the matrix products.
+
+    Returns
+    -------
+    Outputs (K, T, B, h) of type ``precision``, and the state after the window.
+    """
+    outputs: tuple[Tensor, Tensor, Tensor] = _Layer.apply(  # type: ignore[no-untyped-call]
+        inputs, w_ih, w_hh, bias, h, c, precision
+    )
+    return outputs
+
+
+class _Layer(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        bias: Tensor,
+        h: Tensor,
+        c: Tensor,
+        precision: torch.dtype,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        # Cast once for the window, for the loop here and the one in backward.
+        w_ih, w_hh = w_ih.to(precision), w_hh.to(precision)
+        before = input_gates(inputs, w_ih, bias)  # (K, T, B, 4h)
+        states, cells, gates = recurrence(before, w_hh, h, c, keep=True)
+        ctx.save_for_backward(inputs, w_ih, w_hh, states, cells, gates)
+        outputs, last_h, last_c = states[:, 1:], states[:, -1].float(), cells[:, -1].clone()
+        ctx.mark_non_differentiable(last_h, last_c)
+        return outputs, last_h, last_c
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, w_ih, w_hh, states, cells, gates = ctx.saved_tensors
+        errors = _backward_recurrence(upstream[0], w_hh, cells, gates).flatten(1, 2)  # (K, T·B, 4h)
+        transposed = errors.transpose(1, 2)
+        d_w_hh = torch.bmm(transposed, states[:, :-1].flatten(1, 2)).float()
+        d_w_ih = torch.bmm(transposed, inputs.flatten(1, 2)).float()
+        d_bias = errors.sum(1, dtype=torch.float32)
+        d_inputs = None
+        if ctx.needs_input_grad[0]:
+            d_inputs = torch.bmm(errors, w_ih).view_as(inputs)
+        return d_inputs, d_w_ih, d_w_hh, d_bias, None, None, None
+
+
+def input_gates(inputs: Tensor, w_ih: Tensor, bias: Tensor) -> Tensor:
+    """The gates' share that comes from the input: (K, T, B, d) → (K, T, B, 4h)."""
+    k, t, b, _ = inputs.shape
+    flat = torch.baddbmm(bias[:, None].to(w_ih.dtype), inputs.flatten(1, 2), w_ih.transpose(1, 2))
+    return flat.view(k, t, b, -1)
+
+
+def recurrence(
+    before: Tensor, w_hh: Tensor, h: Tensor, c: Tensor, *, keep: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the steps of a window.
+
+    Parameters
+    ----------
+    before
+        The gates' share that comes from input and bias, (K, T, B, 4h).
+    w_hh
+        Shape (K, 4h, h), of the same type.
+    h, c
+        float32, shape (K, B, h).
+    keep
+        Whether all cells and gates are needed, for going back.
+
+    Returns
+    -------
+    States (K, T + 1, B, h) of the type of ``w_hh``, the one before the window first; cells likewise, and
+    gates (K, T, B, 4h) after their nonlinearities, float32. Unless they are kept, there are only the last
+    two cells and the last gates.
+    """
+    n_models, n_steps, n_streams, width = before.shape
+    hidden = width // 4
+    states = before.new_empty(n_models, n_steps + 1, n_streams, hidden)
+    cells = c.new_empty(n_models, n_steps + 1 if keep else 2, n_streams, hidden)
+    gates = c.new_empty(n_models, n_steps if keep else 1, n_streams, width)
+    summed = before.new_empty(n_models, n_streams, width)
+    squashed = torch.empty_like(c)
+    states[:, 0], cells[:, 0 if keep else n_steps % 2 - 1] = h, c
+    w = w_hh.transpose(1, 2)
+    for step in range(n_steps):
+        torch.baddbmm(before[:, step], states[:, step], w, out=summed)
+        gate = gates[:, step if keep else 0].copy_(summed)
+        gate[..., : 2 * hidden].sigmoid_()
+        gate[..., 2 * hidden : 3 * hidden].tanh_()
+        gate[..., 3 * hidden :].sigmoid_()
+        i, f, g, o = gate.chunk(4, dim=-1)
+        # Where they are not kept, two cells take turns, so that the last step's is the second.
+        at = step if keep else (n_steps - step) % 2 - 1
+        cell = torch.mul(f, cells[:, at], out=cells[:, at + 1])
+        cell.addcmul_(i, g)
+        states[:, step + 1] = torch.tanh(cell, out=squashed).mul_(o)
+    return states, cells, gates
+
+
+def _backward_recurrence(d_outputs: Tensor, w_hh: Tensor, cells: Tensor, gates: Tensor) -> Tensor:
+    """Gradient of the gates before their nonlinearities, (K, T, B, 4h), of the type of ``w_hh``."""
+    n_models, n_steps, n_streams, width = gates.shape
+    hidden = width // 4
+    i, f, g, o = gates.chunk(4, dim=-1)
+    # How the gates act on the cell (i, f, g) and on the output (o), and the cell on the output.
+    slopes = torch.empty_like(gates).view(n_models, n_steps, n_streams, 4, hidden)
+    d_i, d_f, d_g, d_o = slopes.unbind(3)
+    squashed = cells[:, 1:].tanh()
+    torch.addcmul(i, i, i, value=-1, out=d_i).mul_(g)
+    torch.addcmul(f, f, f, value=-1, out=d_f).mul_(cells[:, :-1])
+    torch.mul(g, g, out=d_g).mul_(i).neg_().add_(i)
+    torch.addcmul(o, o, o, value=-1, out=d_o).mul_(squashed)
+    cell_slope = squashed.square_().neg_().add_(1).mul_(o)
+
+    errors = d_outputs.new_empty(n_models, n_steps, n_streams, width)
+    d_c = torch.zeros_like(cells[:, 0])
+    d_gates = torch.empty_like(slopes[:, 0])  # (K, B, 4, h)
+    for step in reversed(range(n_steps)):
+        if step == n_steps - 1:
+            d_h = d_outputs[:, step].float()
+        else:
+            d_h = torch.baddbmm(d_outputs[:, step], errors[:, step + 1], w_hh).float()
+        d_c.addcmul_(d_h, cell_slope[:, step])
+        torch.mul(slopes[:, step, :, :3], d_c[:, :, None], out=d_gates[:, :, :3])
+        torch.mul(slopes[:, step, :, 3], d_h, out=d_gates[:, :, 3])
+        errors[:, step] = d_gates.flatten(2)
+        d_c.mul_(f[:, step])
+    return errors

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from lexiscope.data.catalogue import load_catalogue
 from lexiscope.errors import LexiscopeError
-from lexiscope.evaluation.tasks import PROBES
+from lexiscope.evaluation.tasks import PROBES, resolve_tasks
 from lexiscope.probes.config import CATALOGUE_FORMATS, TASKS_BY_FORMAT, ProbeConfig, tasks_of
 
 
@@ -81,3 +83,17 @@ def test_files_come_by_name_and_once(tmp_path: Path) -> None:
 def test_a_pattern_without_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LexiscopeError, match="no treebank file matches"):
         ProbeConfig(files=(f"{tmp_path}/*.conllu",)).paths()
+
+
+def test_the_example_in_the_documentation_is_valid(repository: Path) -> None:
+    (block,) = re.findall(
+        r"^```yaml\n(.*?)^```", (repository / "docs" / "probes.md").read_text(), re.M | re.S
+    )
+    content = yaml.safe_load(block)
+    probes = {
+        name: tasks_of(ProbeConfig.model_validate(probe)) for name, probe in content["probes"].items()
+    }
+    assert probes["mine"] == ("tree_depth", "tense")
+    resolved = resolve_tasks([*content["tasks"], "mine/tense"], probes)
+    assert list(resolved) == ["treebank_probing"]
+    assert "web/subj_number" in resolved["treebank_probing"]

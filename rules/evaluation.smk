@@ -155,18 +155,19 @@ rule compare_spaces:
         "../workflow_scripts/compare_spaces.py"
 
 
-rule test_claims:
+rule judge_claims:
     """Test the claims of the papers on the scores of this study."""
     input:
         scores=rules.merge_scores.output.scores,
         per_item=rules.merge_scores.output.per_item,
         bias_predictions=[prediction_file(space) for space in PLAN.predicted_biases],
+        output_spaces=[space_file(space) for space in PLAN.spaces("lm_output")],
     output:
         claims=f"{REPORTS}/claims.parquet",
     log:
-        f"{LOGS}/test_claims.log",
+        f"{LOGS}/judge_claims.log",
     benchmark:
-        f"{TIMINGS}/test_claims.tsv"
+        f"{TIMINGS}/judge_claims.tsv"
     conda:
         "../envs/core.yaml"
     resources:
@@ -176,6 +177,6 @@ rule test_claims:
         spaces={name: settings_of(STUDY.spaces[name]) for name in PLAN.plain_spaces},
         roles=STUDY.analysis.claims.roles,
         protocol=settings_of(STUDY.protocol),
-        code=digest("test_claims"),
+        code=digest("judge_claims"),
     script:
-        "../workflow_scripts/test_claims.py"
+        "../workflow_scripts/judge_claims.py"

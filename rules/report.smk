@@ -6,7 +6,7 @@ rule build_report:
     input:
         scores=rules.merge_scores.output.scores,
         per_item=rules.merge_scores.output.per_item,
-        claims=rules.test_claims.output.claims,
+        claims=rules.judge_claims.output.claims,
         comparisons=rules.compare_spaces.output.comparisons,
         spaces=[space_file(space) for space in PLAN.plain_spaces],
         histories=[

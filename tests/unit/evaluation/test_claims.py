@@ -9,7 +9,7 @@ from scipy.stats import pearsonr, t
 from lexiscope.embeddings.space import EmbeddingSpace, save_space
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.claims import CLAIM_SCHEMA, fill_roles
-from lexiscope.evaluation.claims import test_claims as run_claims
+from lexiscope.evaluation.claims import judge_claims as run_claims
 from lexiscope.evaluation.claims_registry import ALL_SETS, CLAIMS, SIMILARITY, Order
 from lexiscope.evaluation.comparison import paired_difference
 from lexiscope.evaluation.config import ProtocolConfig

@@ -191,7 +191,7 @@ def evaluate_group(
 ) -> Evaluation:
     """Score a space in memory on the datasets of ``receipts``; see `evaluate_space`."""
     evaluation = Evaluation()
-    evaluator = _evaluator(group.name)
+    evaluator = evaluator_of(group.name)
     with Progress(f"{identity.space} on {group.name}", total=len(receipts), unit="dataset") as progress:
         for key, receipt in receipts.items():
             dataset = group.dataset(key)
@@ -205,7 +205,7 @@ def evaluate_group(
     return evaluation
 
 
-def _evaluator(task: str) -> Evaluator:
+def evaluator_of(task: str) -> Evaluator:
     """The evaluator of a task group.
 
     Each is imported when it is needed: to start scikit-learn takes longer than to score word pairs.

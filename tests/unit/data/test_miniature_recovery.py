@@ -15,13 +15,20 @@ import pytest
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.linalg import svds
 from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from small_miniature import SMALL_BENCHMARKS
 
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.data.miniature.write import generate_miniature
 
 WINDOW, DIM, LEAST = 5, 100, 3
 CONFIG = MiniatureConfig(
-    lm1b_tokens=300_000, ptb_tokens=1_000, wikitext_tokens=1_000, enwiki_tokens=1_000
+    lm1b_tokens=300_000,
+    ptb_tokens=1_000,
+    wikitext_tokens=1_000,
+    enwiki_tokens=1_000,
+    **{**SMALL_BENCHMARKS, "opinion_sentences": 800},
 ).model_dump(mode="json")
 Vectors = Mapping[str, np.ndarray]
 
@@ -121,3 +128,26 @@ def test_embeddings_tell_the_brain_patterns_apart(
     assert 0.68 < found < 0.99
     assert 0.3 < chance < 0.66
     assert found > chance + 0.1
+
+
+@pytest.mark.parametrize("name", ["MR/rt-polarity.{}", "SUBJ/subj.{}"])
+def test_embeddings_tell_opinions_better_than_random_vectors(
+    root: Path, embedding: Vectors, random_vectors: Vectors, name: str
+) -> None:
+    ends = ("pos", "neg") if name.startswith("MR") else ("subjective", "objective")
+    classes = [(root / "senteval/downstream" / name.format(end)).read_text().splitlines() for end in ends]
+    labels = np.repeat([1, 0], [len(lines) for lines in classes])
+    scores = []
+    for vectors in (embedding, random_vectors):
+        means = np.array(
+            [
+                np.mean([vectors[word] for word in line.split() if word in vectors], axis=0)
+                for lines in classes
+                for line in lines
+            ]
+        )
+        model = LogisticRegression(C=10, max_iter=200)
+        scores.append(cross_val_score(model, means / means.std(), labels, cv=5).mean())
+    found, chance = scores
+    assert chance + 0.05 < found < 0.97
+    assert found > 0.65

@@ -18,6 +18,7 @@ TEST_FILE = "senteval/downstream/TREC/TREC_10.label"
 # Shares of the six types, nearly as in the real set; the rarest must still reach each of ten folds.
 TYPE_SHARES = {"ABBR": 0.04, "DESC": 0.20, "ENTY": 0.23, "HUM": 0.22, "LOC": 0.15, "NUM": 0.16}
 ACCENTED_SHARE = 0.01  # of the training questions
+LONGEST = 5  # words of a question besides what asks; the longer it is, the less its noun stands out
 
 
 class Subtype(NamedTuple):
@@ -87,21 +88,28 @@ class _Asker:
             fine = [subtype for subtype in SUBTYPES if subtype.coarse == coarse]
             for number in range(size):
                 subtype = fine[number % len(fine)]
-                while not self._stock.claim(text := " ".join(self._question(subtype))):
-                    pass  # without its subject a sentence may repeat another
-                lines.append(f"{subtype.coarse}:{subtype.fine} {text}")
+                lines.append(f"{subtype.coarse}:{subtype.fine} {self._question(subtype)}")
         return [lines[i] for i in self._stock.rng.permutation(len(lines))]
 
-    def _question(self, subtype: Subtype) -> list[str]:
+    def _question(self, subtype: Subtype) -> str:
+        """A new question that is not too long."""
+        while True:
+            words = self._asked(subtype)
+            text = " ".join([subtype.opening, *words, "?"])
+            # Without its subject a sentence may repeat another.
+            if len(words) <= LONGEST and self._stock.claim(text):
+                return text
+
+    def _asked(self, subtype: Subtype) -> list[str]:
+        """The words of a question between what asks and the question mark."""
         members = self._members[subtype.coarse, subtype.fine]
         if not members:
-            sentence = self._stock.sentence(opening="none")
-            return [subtype.opening, *_words(sentence.tree)[:-1], "?"]
+            return _words(self._stock.sentence(opening="none").tree)[:-1]
         weights = self._frequencies[members]
         noun = int(self._stock.rng.choice(members, p=weights / weights.sum()))
         sentence = self._stock.sentence(about=noun, opening="none")
         asked = [] if subtype.opening == "Who" else [self._form(noun, sentence, subtype)]
-        return [subtype.opening, *asked, *_predicate(sentence), "?"]
+        return [*asked, *_predicate(sentence)]
 
     def _form(self, noun: int, sentence: Sentence, subtype: Subtype) -> str:
         forms = self._lemmas[noun].forms

@@ -66,7 +66,7 @@ def _penn_archive(sentences: Sequence[Sentence]) -> bytes:
 def penn_text(sentence: Sentence) -> str:
     """The sentence's tree as the ``combined`` files of the Penn Treebank sample have it.
 
-    With function labels on the subjects, traces where a clause has none, and one phrase a line.
+    With function labels on the subjects, traces where a clause has none, and a line for each phrase.
     """
     # A main clause has a subject, so its first leaf is a word and no trace.
     tree = with_leaves(_with_subjects(sentence.tree), {0: sentence.tokens[0]})
@@ -95,8 +95,11 @@ def _indented(tree: Tree, indent: int) -> str:
     if isinstance(content, str):
         return f"({label} {content}) "
     pieces = []
+    after_phrase = False
     for child in content:
-        broken = not isinstance(child[1], str)
-        pieces.append("\n" + " " * indent if broken else "")
+        phrase = not isinstance(child[1], str)
+        if phrase or after_phrase:
+            pieces.append("\n" + " " * indent)
         pieces.append(_indented(child, indent + 2))
+        after_phrase = phrase
     return f"({label} {''.join(pieces)})"

@@ -86,9 +86,7 @@ rule evaluate_l2_path:
         mem_mb=megabytes(3000),
         runtime=minutes(1),
     params:
-        datasets=lambda wildcards: list(
-            PLAN.path_tasks(wildcards.path)[wildcards.task]
-        ),
+        datasets=lambda wildcards: list(PLAN.path_tasks(wildcards.path)[wildcards.task]),
         protocol=settings_of(STUDY.protocol),
         identity=lambda wildcards: {
             "study": STUDY.study,

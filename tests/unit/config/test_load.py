@@ -324,7 +324,7 @@ def test_the_sections_in_the_documentation_are_valid(repository: Path) -> None:
     text = (repository / "docs" / "studies.md").read_text()
     blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)]
     sections = {key: value for block in blocks if "study" not in block for key, value in block.items()}
-    assert set(sections) == {"corpora", "l2_paths", "analysis"}
+    assert set(sections) == {"corpora", "l2_paths", "protocol", "analysis"}
     study = full_study() | sections | {"data": {"source": "download"}}
     study["spaces"]["am_exact"] = {**study["spaces"]["am"], "objective": "exact"}
     assert set(validate(study).analysis.maps) == {"years", "mine"}

@@ -25,7 +25,7 @@ def test_groups_and_datasets_mix_and_repeat_freely():
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("brianbench", "'brainbench'"), ("simlex", "'simlex999'"), ("qqq", "Known are brainbench")],
+    [("brianbench", "'brainbench'"), ("simlex", "'simlex999'"), ("qqq", "Known are bigram_shift")],
 )
 def test_an_unknown_task_gets_a_suggestion(name, hint):
     with pytest.raises(LexiscopeError, match=f"unknown task '{name}'.*{hint}"):

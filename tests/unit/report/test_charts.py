@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -106,6 +107,67 @@ def test_a_gap_is_shown_as_one() -> None:
     (chart,) = score_charts(score_tables(scores, KINDS))
     assert "skipped" in chart.svg
     assert "word2vec" in chart.svg
+
+
+BARS = ("sts", "probing")
+
+
+@pytest.fixture(scope="module")
+def bars() -> dict[str, Chart]:
+    spaces = {name: SIX[name] for name in ("word2vec", "input", "random")}
+    found = score_charts(score_tables(plausible_scores(spaces, groups=BARS), KINDS))
+    return {chart.title: chart for chart in found}
+
+
+def values_of(chart: Chart, field: str) -> list[Any]:
+    return [
+        datum[field]
+        for data in chart.specification["datasets"].values()
+        for datum in data
+        if field in datum and "metric" in datum
+    ]
+
+
+def test_similarity_is_a_figure_of_grouped_bars(bars: dict[str, Chart]) -> None:
+    chart = bars["STS13"]
+    assert sorted(set(values_of(chart, "metric"))) == ["Pearson r", "Spearman ρ"]
+    assert [value for value in values_of(chart, "paper") if value is not None] == [0.443, 0.443]
+    assert chart.specification["layer"][0]["mark"]["type"] == "bar"
+    assert chart.svg.count('aria-roledescription="bar"') == 6
+    assert "Pearson × 100: word2vec" in chart.description
+    assert "Spearman × 100: word2vec" in chart.description
+
+
+def test_probing_is_a_figure_of_bars_with_the_majority_as_a_line(bars: dict[str, Chart]) -> None:
+    assert len(bars) == 5 + 10
+    chart = bars["SentLen"]
+    rules = [layer for layer in chart.specification["layer"] if layer["mark"].get("strokeDash") == [3, 3]]
+    assert len(rules) == 1
+    assert "Chance or majority: 50.00." in chart.description
+    assert ">80</text>" in chart.svg, "axes are labelled in per cent"
+
+
+def test_bars_begin_at_zero_and_share_their_scale(bars: dict[str, Chart]) -> None:
+    for titles in (("STS12", "STS16"), ("SentLen", "CoordInv")):
+        domains = {str(bars[title].specification["layer"][0]["encoding"]["x"]["scale"]) for title in titles}
+        assert len(domains) == 1
+        domain = bars[titles[0]].specification["layer"][0]["encoding"]["x"]["scale"]["domain"]
+        assert domain[0] <= 0
+
+
+def test_a_constant_classifier_is_told_of_in_a_chart() -> None:
+    for dataset, mark in (("tense", ">one class</text>"), ("mrpc", 'fill="var(--surface)"')):
+        common = {"dataset": dataset, "metric": "accuracy", "baseline": 0.5}
+        scores = [score(space="am", constant=True, **common), score(space="glove", **common)]
+        (chart,) = score_charts(score_tables(scores, KINDS))
+        assert mark in chart.svg
+        scores = [replace(one, constant=False) for one in scores]
+        (chart,) = score_charts(score_tables(scores, KINDS))
+        assert mark not in chart.svg
+
+
+def test_the_font_is_named_once_a_drawing(charts: list[Chart]) -> None:
+    assert all(chart.svg.count("font-family") == 1 for chart in charts)
 
 
 def test_a_task_that_nobody_could_do_has_no_chart() -> None:

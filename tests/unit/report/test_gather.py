@@ -12,6 +12,7 @@ from scipy.stats import pearsonr
 
 from lexiscope.embeddings.space import EmbeddingSpace, save_space
 from lexiscope.errors import LexiscopeError
+from lexiscope.evaluation.scores import Evaluation, Item, write_evaluation
 from lexiscope.files import write_json, write_text
 from lexiscope.report import gather
 
@@ -123,6 +124,27 @@ def test_the_folder_of_the_data_is_not_told(tmp_path: Path) -> None:
 def test_words_asked_for_come_from_items_of_either_form(tmp_path: Path) -> None:
     run = fabricate(tmp_path)
     assert {"river", "archipelago"} <= gather.words_asked_for(run["items"])
+
+
+def test_sentences_are_no_words_asked_for(tmp_path: Path) -> None:
+    def item(task: str, text: str) -> Item:
+        return Item("s", "am", 1, task, "d", "test", 0, text, 1.0, 1.0, used=True)
+
+    rows = [
+        item("brainbench", "bear"),
+        item("transfer", "rt-polarity.pos:17"),
+        item("word_similarity", "a|b"),
+    ]
+    write_evaluation(Evaluation([], rows), tmp_path / "scores.parquet", tmp_path / "items.parquet")
+    assert gather.words_asked_for(tmp_path / "items.parquet") == {"bear", "a", "b"}
+
+
+def test_what_is_no_table_of_items(tmp_path: Path) -> None:
+    write_evaluation(Evaluation(), tmp_path / "scores.parquet", tmp_path / "items.parquet")
+    with pytest.raises(LexiscopeError, match="its columns are not those"):
+        gather.words_asked_for(tmp_path / "scores.parquet")
+    with pytest.raises(LexiscopeError, match="not a readable Parquet file"):
+        gather.words_asked_for(tmp_path / "none.parquet")
 
 
 def test_nested_settings_are_flattened_in_their_order() -> None:

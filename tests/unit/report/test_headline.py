@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from fabricated_run import SIX, fabricate, failed, score
+from fabricated_run import SIX, fabricate, failed, make_claims, make_comparisons, score
 from rich.console import Console
 
 from lexiscope.errors import LexiscopeError
@@ -70,6 +70,28 @@ def test_solutions_along_a_path_are_left_out(tmp_path: Path) -> None:
     print_headline(run["scores"], tmp_path / "report.html", Console(file=stream, width=80))
     assert "@" not in stream.getvalue()
     assert "am has the best score on the only task" in stream.getvalue()
+
+
+def test_tests_claims_and_constants_are_told_where_they_are(tmp_path: Path) -> None:
+    scores = [
+        score(space="am", dataset="mrpc", metric="accuracy", constant=True),
+        score(space="glove", dataset="mrpc", metric="accuracy", value=0.52),
+        score(space="am", dataset="mrpc", metric="f1", value=0.99),
+        *(failed(f"reason {n}", space="am", dataset=f"set{n}") for n in range(11)),
+    ]
+    run = fabricate(tmp_path, scores=scores, claims=make_claims(), comparisons=make_comparisons(scores))
+    write_text(tmp_path / "report.html", "")
+    stream = StringIO()
+    print_headline(
+        run["scores"], tmp_path / "report.html", Console(file=stream, width=140),
+        comparisons=run["comparisons"], claims=run["claims"],
+    )  # fmt: skip
+    text = stream.getvalue()
+    assert "50.00≈!" in text
+    assert "99.00" not in text, "one measure a task"
+    assert "≈ not separated from the best by the paired test; ! gives every item the same answer" in text
+    assert "Claims of the papers: 10 supported, 2 contradicted, 2 not decided, 8 not tested." in text
+    assert "3 more problems are in the report" in text
 
 
 def test_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -18,13 +19,17 @@ from fabricated_run import (
     NOUNS,
     SIX,
     WORDS,
+    everything,
     fabricate,
     failed,
     make_bias_prediction,
+    make_claims,
+    make_comparisons,
     make_map,
     make_path,
     path_scores,
     plausible_scores,
+    restricted,
     score,
 )
 
@@ -304,6 +309,97 @@ def test_words_may_be_chosen(tmp_path: Path) -> None:
     assert len(re.findall(r'class="cosine"', html)) == 3 * len(SIX)
 
 
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Every task there is, with seeds, shared vocabulary, claims and comparisons."""
+    spaces = {name: SIX[name] for name in ("word2vec", "am", "random")}
+    scores = everything(spaces)
+    intrinsic = [one for one in scores if one.task == "word_similarity"]
+    again = [
+        replace(one, seed=2, value=one.value and one.value - 0.01) for one in scores if one.space == "am"
+    ]
+    return built(
+        tmp_path_factory.mktemp("complete"),
+        spaces=spaces,
+        scores=[*scores, *again, *restricted(intrinsic)],
+        claims=make_claims(),
+        comparisons=make_comparisons([one for one in scores if one.split in ("test", "mean")]),
+    )
+
+
+def test_the_structure_of_the_complete_page(complete: str) -> None:
+    outline = Outline(complete)
+    levels = [level for level, _ in outline.headings]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert all(table == {"caption": True, "unscoped": 0} for table in outline.tables)
+    assert len(set(outline.ids)) == len(outline.ids)
+    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
+    assert [text for level, text in outline.headings if level == 2][:3] == [
+        "Scores",
+        "Claims of the papers",
+        "Scores with intervals",
+    ]
+    assert not re.search(r">\s*(None|nan|inf)\b(?! stated| of the)", complete.partition("<script")[0])
+    assert len(complete.encode()) < 3_000_000
+
+
+def test_a_section_for_each_figure(complete: str) -> None:
+    section = section_of(complete, "intervals")
+    assert re.findall(r"<h3>(.*?)</h3>", section) == [
+        "Intrinsic evaluation",
+        "Sentence classification",
+        "Semantic relatedness",
+        "Semantic textual similarity",
+        "Probing",
+        "X-Probe, English",
+        "Probe ewt, built from a treebank",
+        "Probe gum, built from a treebank",
+    ]
+    assert len(re.findall("data-chart=", section)) == 9 + 10 + 8 + 5 + 10 + 8 + 6 + 6
+
+
+def test_flags_footnotes_and_seeds_are_text(complete: str) -> None:
+    text = text_of(section_of(complete, "results"))
+    assert re.search(r"66\.49 (?:best of the column )?all one class", text)
+    assert "paper 66.49† all one class" in text
+    assert "is exactly what calling every pair a paraphrase gives" in text
+    assert "a 112 of 1,000 test sentences also stand in the training part" in text
+    assert "mean of 2 seeds" in text
+    assert re.search(r"± 0\.\d+ over seeds", text)
+    assert "Every space on X-Probe, TreeDepth: skipped. the test part is the training part" in text
+    assert "Intrinsic evaluation, on the words that all spaces have." in text
+    assert "≈ not separable from the best by the paired test, Holm-corrected" in text
+    assert "all pairs together" in text
+
+
+def test_who_beats_whom_is_told(complete: str) -> None:
+    results = section_of(complete, "results")
+    matrix = text_of(
+        results[results.index("Intrinsic evaluation: better : worse") :].partition("</table>")[0]
+    )
+    assert re.search(r"random 0 : 9 0 : 9 –", matrix)
+
+
+def test_all_claims_are_told(complete: str) -> None:
+    section = section_of(complete, "claims")
+    assert section.count('<li class="claim') == 22
+    assert section.count('class="badge supported"') == 10
+    assert section.count('class="badge not-tested"') == 8
+    assert section.count('class="track"') == 12
+    text = text_of(section)
+    assert "10 supported, 2 contradicted, 2 not decided, 8 not tested" in text
+    assert "this study trains no language model on frozen embeddings" in text
+    assert "+0.024 [+0.004, +0.044]" in text
+
+
+def test_a_hostile_claim_is_text(tmp_path: Path) -> None:
+    claims = [{**make_claims()[0], "statement": HOSTILE, "reason": HOSTILE, "verdict": HOSTILE}]
+    scores = [score(note=HOSTILE), score(space="glove", dataset=f"{HOSTILE}/tense", metric="accuracy")]
+    html = built(tmp_path, scores=scores, claims=claims)
+    assert HOSTILE not in html
+    assert len(Outline(html).scripts) == 3
+
+
 IMPORTED: dict[str, dict[str, Any]] = {
     "gpt_in": {"kind": "lm_input", "model": "gpt", "tied": True, "coverage": {"bare": 5, "pieces": 80}},
     "gpt_out": {"kind": "lm_output", "model": "gpt", "tied": True, "bias": False},
@@ -451,7 +547,7 @@ def test_the_colours_can_be_read(scheme: str) -> None:
     blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", blocks[0 if scheme == "light" else 1]))
     for ground in ("page", "surface", "tint", "best"):
-        for text in ("ink", "muted", "accent"):
+        for text in ("ink", "muted", "accent", "warn"):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
     for family in [name for name in colours if name.startswith("family-")]:
         for ground in ("page", "surface"):

@@ -134,7 +134,9 @@ def gather_page(
     """Read what the run has left and compute all that the page shows; see `build_report`."""
     settings = ReportConfig.model_validate(study.get("report") or {})
     chosen = settings.neighbours.words
-    kinds = {name: str(section.get("kind", "")) for name, section in study["spaces"].items()}
+    # Of a space with several seeds the study lists each; the page knows it by its one name.
+    sections = {name: section for name, section in study["spaces"].items() if name in spaces}
+    kinds = {name: str(section.get("kind", "")) for name, section in sections.items()}
     # The order of the study rules the tables, also where the workflow lists the files in another.
     ordered = {name: spaces[name] for name in sorted(spaces, key=_position(kinds))}
     all_scores = gather.read_scores(scores)
@@ -167,7 +169,7 @@ def gather_page(
         figures=tuple(score_figures(tables, papers=not is_miniature(datasets))),
         parts=tuple(part_tables(all_scores, kinds)),
         claims=() if claims is None else read_claims(claims),
-        l2_paths=tuple(_path_section(name, path, study, all_scores) for name, path in paths.items()),
+        l2_paths=tuple(_path_section(name, path, sections, all_scores) for name, path in paths.items()),
         trainings=tuple(trainings),
         spaces=read,
         biases=tuple((bias, bias_chart(bias)) for bias in read.biases),
@@ -181,10 +183,10 @@ def gather_page(
 
 
 def _path_section(
-    name: str, folder: Path, study: Mapping[str, Any], scores: Sequence[Score]
+    name: str, folder: Path, spaces: Mapping[str, Mapping[str, Any]], scores: Sequence[Score]
 ) -> PathSection:
     path = read_path(name, folder)
-    marks = landmarks(path, study["spaces"])
+    marks = landmarks(path, spaces)
     tasks = task_paths(path, marks, scores)
     charts = [path_chart(path, marks, task) for task in tasks if task.column.place.is_main]
     return PathSection(path, marks, tuple(tasks), tuple(charts))

@@ -18,9 +18,12 @@ from fabricated_run import (  # noqa: E402
     NOUNS,
     SIX,
     WORDS,
+    everything,
     fabricate,
     failed,
     make_bias_prediction,
+    make_claims,
+    make_comparisons,
     make_map,
     make_path,
     path_scores,
@@ -64,6 +67,19 @@ def full_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "years": make_map([str(year) for year in range(1900, 2020)]),
             "nouns": make_map(NOUNS.split()),
         },
+    )  # fmt: skip
+    build_report(**run)
+    return Path(run["output"])
+
+
+@pytest.fixture(scope="module")
+def complete_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every task there is, with paired tests and claims."""
+    spaces = {name: CONTROLLED[name] for name in ("word2vec", "input", "am", "output_centred", "random")}
+    scores = everything(spaces)
+    run = fabricate(
+        tmp_path_factory.mktemp("complete"), spaces=spaces, scores=scores, claims=make_claims(),
+        comparisons=make_comparisons([one for one in scores if one.split in ("test", "mean")]),
     )  # fmt: skip
     build_report(**run)
     return Path(run["output"])
@@ -129,6 +145,36 @@ def test_paths_and_maps_fit_and_can_be_read(
     assert len(texts) > 100
     assert [text for inside, _, text in texts if not inside] == []
     assert min(size for _, size, _ in texts) >= 10
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_bars_and_claims_fit_and_can_be_read(
+    browser: Chromium, complete_page: Path, width: int, dark: bool
+) -> None:
+    browser.view(width, dark=dark)
+    browser.open(complete_page)
+    browser.wait_for(ALL_ALIVE)
+    assert browser.complaints() == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    texts = browser.evaluate(
+        "[...document.querySelectorAll('#intervals svg text')].map(text => { "
+        "const box = text.getBoundingClientRect(), svg = text.closest('svg'), "
+        "frame = svg.getBoundingClientRect(), scale = frame.width / svg.viewBox.baseVal.width; "
+        "return [box.left >= frame.left - 1 && box.right <= frame.right + 1, "
+        "scale * parseFloat(getComputedStyle(text).fontSize), text.textContent]; })"
+    )
+    assert len(texts) > 500
+    assert [text for inside, _, text in texts if not inside] == []
+    assert min(size for _, size, _ in texts) >= 10
+    # The drawing of an effect lies beside or below the claim, never over its words.
+    overlaps = browser.evaluate(
+        "[...document.querySelectorAll('.claim:has(.track)')].map(claim => { "
+        "const track = claim.querySelector('.track').getBoundingClientRect(); "
+        "return [...claim.querySelectorAll('p')].some(p => { const box = p.getBoundingClientRect(); "
+        "return box.left < track.right && track.left < box.right && box.top < track.bottom - 1 "
+        "&& track.top < box.bottom - 1; }); })"
+    )
+    assert overlaps == [False] * 12
 
 
 def test_names_at_the_border_of_a_path_do_not_cover_one_another(browser: Chromium, full_page: Path) -> None:

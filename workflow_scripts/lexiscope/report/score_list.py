@@ -11,7 +11,7 @@ from lexiscope.report import formats
 from lexiscope.report.tables import is_path_point
 from lexiscope.report.task_order import is_summary, place_of
 
-MAX_ROWS = 5000
+MAX_ROWS = 4000
 """More would weigh megabytes; the file of scores has them all."""
 
 

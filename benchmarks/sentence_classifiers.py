@@ -20,8 +20,6 @@ Contenders take turns, so that a busy machine slows all of them; medians are com
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
 import statistics
 import sys
 import tempfile
@@ -35,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from senteval_checkout import copy_for_this_machine
 from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
@@ -54,17 +53,6 @@ from lexiscope.evaluation.sentence_files import (
 SHAPES = {"MR": (2, [10662]), "TREC": (6, [5452, 500]), "SST2": (2, [67349, 872, 1821])}
 """Classes, and examples in each part."""
 SEED = 1111
-
-CHANGES = [
-    (r"\.cuda\(\)", ""),
-    (r"torch\.device\('cuda'\)", "torch.device('cpu')"),
-    (r"torch\.cuda\.manual_seed\(.*\)", "pass"),
-    (r"assert torch\.cuda\.is_available\(\).*", "pass"),
-    (r"isinstance\((\w+), torch\.cuda\.FloatTensor\)", r"torch.is_tensor(\1)"),
-    (r"inspect\.getargspec", "inspect.getfullargspec"),
-    (r"np\.array\((\[s\.split\(\) for s in \w+\])\)", r"np.array(\1, dtype=object)"),
-]
-"""What keeps SentEval from running without a GPU, and on a current Python and NumPy."""
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -115,22 +103,6 @@ class Task:
         features = {name: x for name, (x, _) in zip(names, self.parts, strict=True)}
         labels = {name: y for name, (_, y) in zip(names, self.parts, strict=True)}
         return tools.SplitClassifier(features, labels, settings).run()[1] / 100
-
-
-def load_senteval(checkout: Path, folder: Path) -> ModuleType:
-    """SentEval's classifiers, from a copy in ``folder`` with `CHANGES`."""
-    if not (checkout / "senteval" / "tools" / "validation.py").is_file():
-        sys.exit(f"{checkout}: this is not a checkout of SentEval")
-    shutil.copytree(checkout / "senteval", folder / "senteval")
-    for path in (folder / "senteval").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        for pattern, replacement in CHANGES:
-            text = re.sub(pattern, replacement, text)
-        path.write_text(text, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    from senteval.tools import validation
-
-    return validation
 
 
 def limit_outer_folds(tools: ModuleType, n_rows: int, n_folds: int) -> None:
@@ -234,7 +206,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     space = load_space(options.space) if options.space else None
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(options.threads):
-        tools = load_senteval(options.senteval, Path(folder))
+        copy_for_this_machine(options.senteval, Path(folder))
+        from senteval.tools import validation as tools
+
         for name in options.classifiers:  # compiled, or loaded, before any clock runs
             for task in ("MR", "TREC"):
                 n_classes, parts = SHAPES[task][0], generate(task, 4).parts

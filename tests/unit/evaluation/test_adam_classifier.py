@@ -297,3 +297,9 @@ def test_refuses_fits_without_rows(part: str) -> None:
     getattr(fits, part)[1] = False
     with pytest.raises(ValueError, match="no training row" if part == "train" else "no validation row"):
         train_early_stopped(features, labels, 2, fits, config=settings(), seed=SEED)
+
+
+def test_refuses_labels_that_are_no_classes() -> None:
+    features, labels = sample(20, 3)
+    with pytest.raises(ValueError, match="labels must be in 0 … 1"):
+        train_early_stopped(features, labels, 2, folds(20, 2), config=settings(), seed=SEED)

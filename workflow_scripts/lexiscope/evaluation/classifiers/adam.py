@@ -120,7 +120,7 @@ class EarlyStoppedTraining:
         Raises
         ------
         ValueError
-            If a fit has no row to train on, or none to validate on.
+            If a fit has no row to train on, or none to validate on, or a label is not a class.
         """
         if not fits.train.sum(axis=1)[fits.subset_of].all():
             raise ValueError("a fit has no training row")
@@ -134,7 +134,8 @@ class EarlyStoppedTraining:
         order = np.argsort(fits.subset_of, kind="stable")
         with Progress(f"training {len(fits)} classifiers", total=len(fits), unit="fit") as progress:
             for begin in range(0, len(fits), together):
-                run = _Run(features, labels, fits, order[begin : begin + together], start, config, seed)
+                chosen = order[begin : begin + together]
+                run = _Run(features, labels, n_classes, fits, chosen, start, config, seed)
                 run.train(best, rows, np.random.RandomState(seed), progress)
         return best
 
@@ -173,7 +174,7 @@ def refit(
     fits = Fits(masks[0], masks[1], np.zeros(1, dtype=np.int64), np.array([l2]))
     start = initial_weights(features.shape[1], n_classes, config, seed)
     best = _no_networks(start, 1)
-    run = _Run(features, labels, fits, np.zeros(1, dtype=np.int64), start, config, seed)
+    run = _Run(features, labels, n_classes, fits, np.zeros(1, dtype=np.int64), start, config, seed)
     run.train(best, rows[n_held_out:], random)
     return best
 
@@ -218,6 +219,7 @@ class _Run:
         self,
         features: Floats,
         labels: NDArray[np.int64],
+        n_classes: int,
         fits: Fits,
         chosen: NDArray[np.int64],
         start: tuple[Floats, ...],
@@ -227,6 +229,9 @@ class _Run:
         optimizer = OPTIMIZERS[config.optimizer]
         self.features = np.ascontiguousarray(features, dtype=np.float32)
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+        # The compiled loops do not look where they write.
+        if self.labels.min() < 0 or self.labels.max() >= n_classes:
+            raise ValueError(f"labels must be in 0 … {n_classes - 1}")
         self.fits, self.config, self.seed = fits, config, seed
         self.ids = chosen
         self.scale = 2.0 if start[-1].shape[0] == 1 else 1.0

@@ -178,10 +178,3 @@ def test_the_latent_vectors_tell_the_types_of_questions() -> None:
     labels = [row[0] for row in test]
     majority = max(Counter(labels).values()) / len(labels)
     assert majority + 0.15 < model.score(vectors[len(train) :], labels) < 0.95
-
-
-def test_the_same_materials_give_the_same_files() -> None:
-    assert make_opinions(materials()) == files()
-    assert make_trec(materials()) == make_trec(materials())
-    other = materials()._replace(seed=5)
-    assert all(content != files()[path] for path, content in make_opinions(other).items())

@@ -213,10 +213,6 @@ def test_the_latent_vectors_tell_entailment_and_paraphrases(name: str) -> None:
     assert majority + 0.07 < model.score(features[n:], labels[n:]) < 0.98
 
 
-def test_the_same_materials_give_the_same_files() -> None:
-    assert make_pairs(materials()) == files()
-
-
 @pytest.mark.mirror
 def test_the_columns_are_those_of_the_real_files(mirror_root: Path) -> None:
     for path in files():

@@ -289,7 +289,3 @@ def test_a_language_too_small_for_a_task_is_told() -> None:
         make_probing(
             few._replace(config=few.config.model_copy(update={"probing_train": 2, "probing_heldout": 1}))
         )
-
-
-def test_the_same_materials_give_the_same_files() -> None:
-    assert make_probing(materials()) == probing()

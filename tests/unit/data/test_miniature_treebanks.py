@@ -340,7 +340,3 @@ def test_the_licence_says_that_it_is_made_up(name: str) -> None:
     text = files()[f"treebanks/{name}/LICENSE.txt"]
     assert isinstance(text, str)
     assert text.startswith("Made up")
-
-
-def test_the_same_materials_give_the_same_files() -> None:
-    assert make_treebanks(materials()) == files()

@@ -14,6 +14,7 @@ from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.metrics import METRICS, combined, score_with_interval
 
 CLASSES = st.integers(0, 2).map(float)
+TOKENS = st.integers(0, 9).map(float)
 VALUES = st.integers(-4, 4).map(lambda value: value / 3 + 1000)
 
 
@@ -24,6 +25,8 @@ def written_out(metric, predictions, gold):
     if metric == "f1":
         positive = (predictions == 1).any() or (gold == 1).any()
         return f1_score(gold == 1, predictions == 1) if positive else np.nan
+    if metric == "perplexity":
+        return np.exp(predictions.sum() / gold.sum()) if gold.sum() else np.nan
     if len(gold) < 3 or np.ptp(predictions) == 0 or np.ptp(gold) == 0:
         return np.nan
     return (pearsonr if metric == "pearson" else spearmanr)(predictions, gold).statistic
@@ -31,7 +34,13 @@ def written_out(metric, predictions, gold):
 
 @pytest.mark.parametrize(
     ("metric", "values"),
-    [("accuracy", CLASSES), ("f1", CLASSES), ("pearson", VALUES), ("spearman", VALUES)],
+    [
+        ("accuracy", CLASSES),
+        ("f1", CLASSES),
+        ("pearson", VALUES),
+        ("perplexity", TOKENS),
+        ("spearman", VALUES),
+    ],
 )
 def test_weighted_metrics_equal_those_of_the_written_out_resample(metric, values):
     @settings(max_examples=60, deadline=None)
@@ -63,6 +72,26 @@ def test_pearson_is_defined_for_small_spreads_on_large_values():
     y = np.array([1.0, 0.0, 5.0, 4.0])
     once = np.ones((1, 4), dtype=np.int64)
     assert METRICS["pearson"](x, y, once)[0] == pytest.approx(pearsonr(x - 1e6, y).statistic, abs=1e-6)
+
+
+def test_a_uniform_model_s_perplexity_is_the_size_of_its_vocabulary():
+    lengths = np.array([3.0, 1.0, 20.0, 7.0])
+    drawn = np.array([[1, 1, 1, 1], [0, 4, 0, 0], [2, 0, 1, 1]])
+    assert METRICS["perplexity"](lengths * np.log(7312), lengths, drawn) == pytest.approx(np.full(3, 7312))
+
+
+def test_perplexity_weighs_sentences_by_their_tokens():
+    nats, lengths = np.array([9 * np.log(2), np.log(1024)]), np.array([9.0, 1.0])
+    once = np.ones((1, 2), dtype=np.int64)
+    assert METRICS["perplexity"](nats, lengths, once)[0] == pytest.approx(2**1.9)
+
+
+def test_a_perplexity_beyond_all_numbers_is_no_value():
+    rules = ProtocolConfig(n_bootstrap=10)
+    found = score_with_interval(
+        "perplexity", np.array([2000.0, 1e9]), np.array([1.0, 2.0]), protocol=rules, name="lm"
+    )
+    assert found == (None, None, None)
 
 
 # -- strata ----------------------------------------------------------------------------------------

@@ -90,10 +90,25 @@ def spearman(
     return rho.reshape(*predictions.shape[:-1], len(counts))
 
 
+def perplexity(
+    predictions: NDArray[np.float64], gold: NDArray[np.float64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Perplexity of a language model over sentences. Shapes as in `Metric`.
+
+    Predictions are the sentences' total negative log-probabilities in nats, gold their numbers of tokens.
+    Undefined without tokens; infinite where it is too large for a float64.
+    """
+    nats = _sums(predictions, counts)
+    per_token = _ratio(nats, np.broadcast_to(_sums(gold, counts), nats.shape))
+    with np.errstate(over="ignore"):
+        return np.exp(per_token)
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "f1": f1,
     "pearson": pearson,
+    "perplexity": perplexity,
     "spearman": spearman,
 }
 """By the name that stands in the scores."""

@@ -65,17 +65,19 @@ class _Layer(torch.autograd.Function):
         # Cast once for the window, for the loop here and the one in backward.
         w_ih, w_hh = w_ih.to(precision), w_hh.to(precision)
         before = input_gates(inputs, w_ih, bias)  # (K, T, B, 4h)
-        states, cells, gates = recurrence(before, w_hh, h, c, keep=True)
-        ctx.save_for_backward(inputs, w_ih, w_hh, states, cells, gates)
+        states, cells, gates, squashed = recurrence(before, w_hh, h, c, keep=True)
+        ctx.save_for_backward(inputs, w_ih, w_hh, states, cells, gates, squashed)
         outputs, last_h, last_c = states[:, 1:], states[:, -1].float(), cells[:, -1].clone()
         ctx.mark_non_differentiable(last_h, last_c)
         return outputs, last_h, last_c
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, w_ih, w_hh, states, cells, gates = ctx.saved_tensors
-        errors = _backward_recurrence(upstream[0], w_hh, cells, gates).flatten(1, 2)  # (K, T·B, 4h)
+        inputs, w_ih, w_hh, states, cells, gates, squashed = ctx.saved_tensors
+        errors = _backward_recurrence(upstream[0], w_hh, cells, gates, squashed).flatten(
+            1, 2
+        )  # (K, T·B, 4h)
         transposed = errors.transpose(1, 2)
         d_w_hh = torch.bmm(transposed, states[:, :-1].flatten(1, 2)).float()
         d_w_ih = torch.bmm(transposed, inputs.flatten(1, 2)).float()
@@ -95,7 +97,7 @@ def input_gates(inputs: Tensor, w_ih: Tensor, bias: Tensor) -> Tensor:
 
 def recurrence(
     before: Tensor, w_hh: Tensor, h: Tensor, c: Tensor, *, keep: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Run the steps of a window.
 
     Parameters
@@ -111,9 +113,9 @@ def recurrence(
 
     Returns
     -------
-    States (K, T + 1, B, h) of the type of ``w_hh``, the one before the window first; cells likewise, and
-    gates (K, T, B, 4h) after their nonlinearities, float32. Unless they are kept, there are only the last
-    two cells and the last gates.
+    States (K, T + 1, B, h) of the type of ``w_hh``, the one before the window first; cells likewise, gates
+    (K, T, B, 4h) after their nonlinearities, and hyperbolic tangents of the cells (K, T, B, h), float32.
+    Unless they are kept, there are only the last two cells, and the last of the others.
     """
     n_models, n_steps, n_streams, width = before.shape
     hidden = width // 4
@@ -121,25 +123,34 @@ def recurrence(
     cells = c.new_empty(n_models, n_steps + 1 if keep else 2, n_streams, hidden)
     gates = c.new_empty(n_models, n_steps if keep else 1, n_streams, width)
     summed = before.new_empty(n_models, n_streams, width)
-    squashed = torch.empty_like(c)
+    squashed = c.new_empty(n_models, n_steps if keep else 1, n_streams, hidden)
     states[:, 0], cells[:, 0 if keep else n_steps % 2 - 1] = h, c
     w = w_hh.transpose(1, 2)
+    # Views of all steps are made at once, which is quicker than indexing at each.
+    shares, state_at, cell_at, gate_at = (x.unbind(1) for x in (before, states, cells, gates))
+    squashed_at = squashed.unbind(1)
+    parts = [x.unbind(1) for x in gates.chunk(4, dim=-1)]
+    sigmoids = gates[..., : 2 * hidden].unbind(1)
     for step in range(n_steps):
-        torch.baddbmm(before[:, step], states[:, step], w, out=summed)
-        gate = gates[:, step if keep else 0].copy_(summed)
-        gate[..., : 2 * hidden].sigmoid_()
-        gate[..., 2 * hidden : 3 * hidden].tanh_()
-        gate[..., 3 * hidden :].sigmoid_()
-        i, f, g, o = gate.chunk(4, dim=-1)
+        torch.baddbmm(shares[step], state_at[step], w, out=summed)
+        at = step if keep else 0
+        gate_at[at].copy_(summed)
+        sigmoids[at].sigmoid_()
+        i, f, g, o = (part[at] for part in parts)
+        g.tanh_()
+        o.sigmoid_()
         # Where they are not kept, two cells take turns, so that the last step's is the second.
-        at = step if keep else (n_steps - step) % 2 - 1
-        cell = torch.mul(f, cells[:, at], out=cells[:, at + 1])
+        previous = step if keep else (n_steps - step) % 2 - 1
+        cell = torch.mul(f, cell_at[previous], out=cell_at[previous + 1])
         cell.addcmul_(i, g)
-        states[:, step + 1] = torch.tanh(cell, out=squashed).mul_(o)
-    return states, cells, gates
+        torch.tanh(cell, out=squashed_at[at])
+        state_at[step + 1].copy_(o.mul(squashed_at[at]))
+    return states, cells, gates, squashed
 
 
-def _backward_recurrence(d_outputs: Tensor, w_hh: Tensor, cells: Tensor, gates: Tensor) -> Tensor:
+def _backward_recurrence(
+    d_outputs: Tensor, w_hh: Tensor, cells: Tensor, gates: Tensor, squashed: Tensor
+) -> Tensor:
     """Gradient of the gates before their nonlinearities, (K, T, B, 4h), of the type of ``w_hh``."""
     n_models, n_steps, n_streams, width = gates.shape
     hidden = width // 4
@@ -147,24 +158,28 @@ def _backward_recurrence(d_outputs: Tensor, w_hh: Tensor, cells: Tensor, gates: 
     # How the gates act on the cell (i, f, g) and on the output (o), and the cell on the output.
     slopes = torch.empty_like(gates).view(n_models, n_steps, n_streams, 4, hidden)
     d_i, d_f, d_g, d_o = slopes.unbind(3)
-    squashed = cells[:, 1:].tanh()
     torch.addcmul(i, i, i, value=-1, out=d_i).mul_(g)
     torch.addcmul(f, f, f, value=-1, out=d_f).mul_(cells[:, :-1])
     torch.mul(g, g, out=d_g).mul_(i).neg_().add_(i)
     torch.addcmul(o, o, o, value=-1, out=d_o).mul_(squashed)
-    cell_slope = squashed.square_().neg_().add_(1).mul_(o)
+    cell_slope = squashed.square().neg_().add_(1).mul_(o)
 
     errors = d_outputs.new_empty(n_models, n_steps, n_streams, width)
     d_c = torch.zeros_like(cells[:, 0])
     d_gates = torch.empty_like(slopes[:, 0])  # (K, B, 4, h)
+    d_before, d_through = d_gates[:, :, :3], d_gates[:, :, 3]
+    flat = d_gates.flatten(2)
+    d_output_at, error_at, forget_at = (x.unbind(1) for x in (d_outputs, errors, f))
+    cell_slope_at, output_slope_at = cell_slope.unbind(1), d_o.unbind(1)
+    slope_at = slopes[:, :, :, :3].unbind(1)
     for step in reversed(range(n_steps)):
         if step == n_steps - 1:
-            d_h = d_outputs[:, step].float()
+            d_h = d_output_at[step].float()
         else:
-            d_h = torch.baddbmm(d_outputs[:, step], errors[:, step + 1], w_hh).float()
-        d_c.addcmul_(d_h, cell_slope[:, step])
-        torch.mul(slopes[:, step, :, :3], d_c[:, :, None], out=d_gates[:, :, :3])
-        torch.mul(slopes[:, step, :, 3], d_h, out=d_gates[:, :, 3])
-        errors[:, step] = d_gates.flatten(2)
-        d_c.mul_(f[:, step])
+            d_h = torch.baddbmm(d_output_at[step], error_at[step + 1], w_hh).float()
+        d_c.addcmul_(d_h, cell_slope_at[step])
+        torch.mul(slope_at[step], d_c[:, :, None], out=d_before)
+        torch.mul(output_slope_at[step], d_h, out=d_through)
+        error_at[step].copy_(flat)
+        d_c.mul_(forget_at[step])
     return errors

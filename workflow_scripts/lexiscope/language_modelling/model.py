@@ -4,7 +4,7 @@ Each weight has a leading axis of K models, which read the same text at the same
 dropout of a model come from generators of its own: it is the model it would be alone.
 
 Input word → table → (compression) → dropout → [LSTM layer → dropout] × n → (projection) → softmax: the
-model of Zaremba et al. (2014) with embeddings put in its place at either end (Derby et al. 2020, section 5).
+model of Zaremba et al. (2014) with given embeddings at either end (Derby et al. 2020, section 5).
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ class LanguageModelGroup(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights live."""
-        return self.w_hh[0].device
+        device: torch.device = self.w_hh[0].device
+        return device
 
     def initial_state(self, n_streams: int) -> State:
         """Zeros."""
@@ -203,8 +204,8 @@ class LanguageModelGroup(nn.Module):
             return x
         mask = torch.empty_like(x, requires_grad=False)
         for part, generator in zip(mask, self.generators, strict=True):
-            part.bernoulli_(1 - self.dropout, generator=generator)
-        return x * mask.mul_(1 / (1 - self.dropout))
+            _draw_mask(part, self.dropout, generator)
+        return x * mask
 
     # The tables at both ends -------------------------------------------------------------------------
 
@@ -227,6 +228,17 @@ class LanguageModelGroup(nn.Module):
     def weights_of(self, number: int) -> dict[str, Tensor]:
         """A copy of what is trained of one model, on the CPU, without the axis of models."""
         return {name: tensor[number].detach().cpu().clone() for name, tensor in self.state_dict().items()}
+
+
+def _draw_mask(mask: Tensor, dropout: float, generator: torch.Generator) -> None:
+    """Fill a mask: 0 with a probability of ``dropout`` (a multiple of 2⁻¹⁶), else 1 / (1 − dropout).
+
+    Four units share one random number of 64 bits: a tenth of the time that Bernoulli draws take.
+    """
+    drawn = torch.empty(-(-mask.numel() // 4), dtype=torch.int64, device=mask.device)
+    bits = drawn.random_(-(2**63), None, generator=generator).view(torch.int16)
+    kept = bits[: mask.numel()].view(mask.shape) >= round(dropout * 2**16) - 2**15
+    mask.copy_(kept).mul_(1 / (1 - dropout))
 
 
 def _stacked_tables(specs: Sequence[ModelSpec], n_words: int) -> Tensor | None:

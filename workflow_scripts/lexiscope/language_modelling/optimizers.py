@@ -23,8 +23,11 @@ def clip_factors(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
     -------
     Shape (K,), at most 1.
     """
-    norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for _, gradient in _with_gradient(parameters)]
-    return max_norm / torch.linalg.vector_norm(torch.stack(norms), dim=0).clamp(min=max_norm)
+    norms = [
+        torch.linalg.vector_norm(gradient.flatten(1), dim=1) for _, gradient in _with_gradient(parameters)
+    ]
+    factors: Tensor = max_norm / torch.linalg.vector_norm(torch.stack(norms), dim=0).clamp(min=max_norm)
+    return factors
 
 
 class ClippedSGD:

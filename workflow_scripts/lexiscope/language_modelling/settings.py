@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,8 +18,12 @@ Input = Literal["frozen", "trainable", "fine_tuned"]
 Output = Literal["trainable", "frozen", "tied"]
 Schedule = Literal["paper", "as_coded", "constant"]
 
-DECAY: dict[Schedule, tuple[float, int]] = {"paper": (1 / 1.2, 7), "as_coded": (0.8, 8), "constant": (1, 1)}
-"""Factor of the learning rate at each epoch's beginning, and the first epoch (from 1) that it applies to."""
+DECAY: dict[Schedule, tuple[float, int]] = {
+    "paper": (1 / 1.2, 7),
+    "as_coded": (0.8, 8),
+    "constant": (1, 1),
+}
+"""Factor of the learning rate at the beginning of an epoch, and the first epoch that it applies to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +66,13 @@ class ModelSpec:
             raise LexiscopeError(f"the language model {self.name!r} {has}")
         if self.table is not None and (self.table.ndim != 2 or self.table.dtype != np.float32):
             raise LexiscopeError(f"the table of the language model {self.name!r} is no float32 matrix")
+
+    @cached_property
+    def table_sha256(self) -> str:
+        """Digest (hex) of the table's numbers; empty without one."""
+        if self.table is None:
+            return ""
+        return hashlib.sha256(np.ascontiguousarray(self.table, dtype="<f4").tobytes()).hexdigest()
 
     @property
     def shape(self) -> tuple[object, ...]:

@@ -74,23 +74,24 @@ class _CrossEntropy(torch.autograd.Function):
             block, words = outputs[models, rows], cast[models]
             logits = torch.bmm(block, words.transpose(1, 2))
             layer_bias = None if bias is None else bias[models]
-            part, bias_part = _become_gradients(logits, layer_bias, targets[rows], divide_by)
+            part, bias_part = _become_gradients(logits, layer_bias, targets[rows])
             losses[models] += part
+            # It is the small factors that are divided, not the logits or the weights.
             if d_outputs is not None:
-                d_outputs[models, rows] = torch.bmm(logits, words)
+                d_outputs[models, rows] = torch.bmm(logits, words).div_(divide_by)
             if d_weight is not None:
-                product = torch.bmm(logits.transpose(1, 2), block)
+                product = torch.bmm(logits.transpose(1, 2), block / divide_by)
                 if rows.start == 0:
                     d_weight[models] = product
                 else:
                     d_weight[models] += product
             if d_bias is not None:
-                d_bias[models] += bias_part
+                d_bias[models] += bias_part / divide_by
         ctx.gradients = d_outputs, d_weight, d_bias
         return losses / divide_by
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         (scale,) = upstream
         scaled: list[Tensor | None] = []
@@ -104,15 +105,12 @@ class _CrossEntropy(torch.autograd.Function):
         return *scaled, None, None, None
 
 
-def _become_gradients(
-    logits: Tensor, bias: Tensor | None, targets: Tensor, divide_by: float
-) -> tuple[Tensor, Tensor]:
-    """Turn logits (k, n, V) without bias into probabilities minus one-hot targets, in place, and divide.
+def _become_gradients(logits: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn logits (k, n, V) without bias into probabilities minus one-hot targets, in place.
 
     Returns
     -------
-    Sums (k,) of negative log-probabilities, and the gradient of the bias (k, V), both float32. The sums
-    are not divided.
+    Sums (k,) of negative log-probabilities, and the gradient of the bias (k, V), both float32.
     """
     n_models, n_rows, n_words = logits.shape
     losses = logits.new_zeros(n_models, dtype=torch.float32)
@@ -123,20 +121,15 @@ def _become_gradients(
         for start in range(0, n_rows, step):
             part = logits[model, start : start + step]
             wanted = targets[start : start + step, None]
-            scores = part.float()  # itself, where it is float32
+            scores = part.float() if bias is None else part + bias[model]
+            p = torch.softmax(scores, 1)
+            # The normaliser, from the word of the highest score: no other probability is sure not to be 0.
+            normaliser = scores.amax(1) - p.amax(1).log_()
+            losses[model] += (normaliser - scores.gather(1, wanted)[:, 0]).sum()
+            p.scatter_add_(1, wanted, p.new_full(wanted.shape, -1.0))
             if bias is not None:
-                scores += bias[model]
-            scores -= scores.amax(1, keepdim=True)
-            losses[model] -= scores.gather(1, wanted).sum()
-            scores.exp_()
-            sums = scores.sum(1, keepdim=True)
-            losses[model] += sums.log().sum()
-            scores *= 1 / (divide_by * sums)
-            scores.scatter_add_(1, wanted, torch.full_like(sums, -1 / divide_by))
-            if bias is not None:
-                d_bias[model] += scores.sum(0)
-            if part.dtype != scores.dtype:
-                part.copy_(scores)
+                d_bias[model] += p.sum(0)
+            part.copy_(p)
     return losses, d_bias
 
 

@@ -67,9 +67,7 @@ class RestrictedText:
         own = corpus.vocabulary.words
         allowed = None if words is None else set(words)
         kept = [
-            number
-            for number in range(len(SPECIALS), len(own))
-            if allowed is None or own[number] in allowed
+            number for number in range(len(SPECIALS), len(own)) if allowed is None or own[number] in allowed
         ][:size]
         if not kept:
             raise LexiscopeError("no word of the corpus remains in the vocabulary", where=corpus.path)
@@ -80,7 +78,9 @@ class RestrictedText:
         for split in SPLITS:
             ids = np.asarray(corpus.tokens(split)[: max_tokens if split == "train" else None])
             if split == "train" and max_tokens is not None and len(ids) == max_tokens:
-                ids = ids[: int(np.flatnonzero(ids == EOS_ID)[-1]) + 1] if (ids == EOS_ID).any() else ids[:0]
+                ids = (
+                    ids[: int(np.flatnonzero(ids == EOS_ID)[-1]) + 1] if (ids == EOS_ID).any() else ids[:0]
+                )
             if not len(ids):
                 raise LexiscopeError(f"no text remains in the part {split!r}", where=corpus.path)
             splits[split] = new_ids[ids]
@@ -99,9 +99,17 @@ class RestrictedText:
         return int(np.count_nonzero(self.splits[split] != UNK_ID))
 
     def sentence_lengths(self, split: Split) -> NDArray[np.int64]:
-        """Tokens of each sentence, ``</s>`` included."""
-        ends = np.flatnonzero(self.splits[split] == EOS_ID)
-        return np.diff(ends, prepend=-1)
+        """Tokens of each sentence of a part, ``</s>`` included."""
+        return np.diff(self._sentence_starts(split), append=self.n_tokens(split))
+
+    def sums_of_sentences(self, split: Split, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add up the values of the tokens of each sentence: (..., n_tokens) → (..., n_sentences)."""
+        sums: NDArray[np.float64] = np.add.reduceat(values, self._sentence_starts(split), axis=-1)
+        return sums
+
+    def _sentence_starts(self, split: Split) -> NDArray[np.int64]:
+        ends = np.flatnonzero(self.splits[split][:-1] == EOS_ID)
+        return np.concatenate([[0], ends + 1])
 
     @cached_property
     def sha256(self) -> str:

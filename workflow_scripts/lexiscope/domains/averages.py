@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lexiscope.corpora.lexicon import read_lexicon
 from lexiscope.corpora.vocabulary import SPECIALS
+from lexiscope.domains.batches import Batch
 from lexiscope.domains.bilstm import BiLSTM, StateReader
 from lexiscope.domains.config import BiLSTMConfig
 from lexiscope.domains.sequences import Sequences, reading_batches
@@ -58,7 +59,7 @@ def average_states(
     counts = np.zeros(len(sums), dtype=np.int64)
     with Progress("averaging states", total=sequences.n_tokens, unit="tokens") as progress:
         for rows in reading_batches(sequences, SYMBOLS_AT_ONCE):
-            batch = sequences.batch(rows, model.device)
+            batch = Batch.of(sequences, rows, model.device)
             states = torch.cat(reader.read(batch), dim=1)  # (n, 2 h)
             positions, _ = batch.positions()
             words = batch.forward.flatten()[positions]

@@ -16,10 +16,11 @@ from lexiscope.corpora.encoded import SPLITS, EncodedCorpus, Split
 from lexiscope.devices import choose_device
 from lexiscope.digests import code_digest
 from lexiscope.domains.averages import SYMBOLS_AT_ONCE, save_averages
+from lexiscope.domains.batches import Batch
 from lexiscope.domains.bilstm import BiLanguageModel
 from lexiscope.domains.bilstm_training import Trainer, evaluate
 from lexiscope.domains.config import BiLMConfig
-from lexiscope.domains.sequences import Batch, reading_batches, sentences_of
+from lexiscope.domains.sequences import reading_batches, sentences_of
 from lexiscope.files import digest_json, write_json
 from lexiscope.language_modelling.text import RestrictedText
 from lexiscope.language_models.numerics import reproducible
@@ -146,7 +147,7 @@ class SentenceModelling:
         text = self.parts[part]
         totals = np.zeros(2)
         for rows in reading_batches(text, SYMBOLS_AT_ONCE):
-            totals += self.model.total_losses(text.batch(rows, self.model.device))
+            totals += self.model.total_losses(Batch.of(text, rows, self.model.device))
         forward, backward = (totals / text.n_tokens).tolist()
         return {
             "loss": (forward + backward) / 2,

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lexiscope.domains.batches import Batch
 from lexiscope.domains.config import BiLSTMConfig
-from lexiscope.domains.sequences import Batch
 from lexiscope.language_models.softmax import SampledSoftmax, cross_entropy, exact_total_loss, full_loss
 
 INIT_RANGE = 0.1

@@ -18,9 +18,10 @@ from torch.optim import Adam, Optimizer, SparseAdam
 
 from lexiscope.checkpoints import Checkpoint
 from lexiscope.corpora.encoded import Split
+from lexiscope.domains.batches import Batch
 from lexiscope.domains.bilstm import BiLSTM
 from lexiscope.domains.config import BiLSTMConfig
-from lexiscope.domains.sequences import Batch, Sequences, epoch_batches
+from lexiscope.domains.sequences import Sequences, epoch_batches
 from lexiscope.errors import LexiscopeError
 from lexiscope.language_models.optimizers import clip_gradients
 from lexiscope.language_models.resume import below, pack, random_states, set_random_states, unpack
@@ -120,7 +121,7 @@ class Trainer:
     def train_step(self, rows: NDArray[np.int64]) -> int:
         """Train on the sequences ``rows``; returns their number of tokens."""
         state = self.state
-        batch = self.task.text.batch(rows, self.model.device)
+        batch = Batch.of(self.task.text, rows, self.model.device)
         self.model.train()
         loss = self.task.loss(batch)
         value = loss.item()

@@ -16,11 +16,12 @@ from lexiscope.corpora.encoded import SPLITS, Split
 from lexiscope.devices import choose_device
 from lexiscope.digests import code_digest
 from lexiscope.domains.averages import SYMBOLS_AT_ONCE, save_averages
+from lexiscope.domains.batches import Batch
 from lexiscope.domains.bilstm import DomainClassifier
 from lexiscope.domains.bilstm_training import Trainer, evaluate
 from lexiscope.domains.config import DomainClassifierConfig
 from lexiscope.domains.labelled_text import LabelledText
-from lexiscope.domains.sequences import Batch, reading_batches
+from lexiscope.domains.sequences import reading_batches
 from lexiscope.files import digest_json, write_json
 from lexiscope.language_models.numerics import reproducible
 from lexiscope.stage import stage_entry
@@ -108,7 +109,7 @@ def train_domain_classifier(
             "corpus": text.sha256,
             "seed": seed,
             "config": recipe,
-            "casing": "as_is",
+            "casing": text.casing,
             "n_domains": len(text.domains),
             "test_token_accuracy": final["test_token_accuracy"],
             "test_text_accuracy": final["test_text_accuracy"],
@@ -145,7 +146,7 @@ class Classification:
         totals = torch.zeros(text.n_texts, len(self.domains), dtype=torch.float64, device=device)
         loss, right = 0.0, 0
         for rows in reading_batches(text, SYMBOLS_AT_ONCE):
-            batch = text.batch(rows, device)
+            batch = Batch.of(text, rows, device)
             found = self.model.log_probabilities(batch)  # (n, n_domains)
             texts = text.texts[batch.rows]
             labels = batch.by_symbol(text.labels[texts])

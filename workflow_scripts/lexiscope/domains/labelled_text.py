@@ -17,6 +17,7 @@ from lexiscope.corpora.encoded import SPLITS, Split
 from lexiscope.corpora.vocabulary import SPECIALS, UNK_ID
 from lexiscope.domains.sequences import Sequences, pieces_of
 from lexiscope.errors import LexiscopeError
+from lexiscope.files import read_json
 
 Level = Literal["paragraphs", "sentences"]
 
@@ -58,11 +59,14 @@ class LabelledText:
         The domain of each class; a label is the number of a class.
     parts
         The texts of ``train``, ``valid`` and ``test``, cut where they are too long.
+    casing
+        What the labelled set tells of it: ``as_is`` or ``lower``.
     """
 
     words: tuple[str, ...]
     domains: tuple[int, ...]
     parts: Mapping[Split, Sequences]
+    casing: str
 
     @classmethod
     def read(
@@ -117,7 +121,7 @@ class LabelledText:
         for split, texts in read.items():
             labels = np.searchsorted(domains, texts.domains)
             parts[split] = pieces_of(table[texts.ids], texts.lengths, max_length, labels)
-        return cls(words, tuple(domains.tolist()), parts)
+        return cls(words, tuple(domains.tolist()), parts, casing_of(folder))
 
     @cached_property
     def sha256(self) -> str:
@@ -132,6 +136,21 @@ class LabelledText:
 def labelled_file(folder: Path, level: Level, split: Split) -> Path:
     """Where a labelled set keeps the texts of one level and part."""
     return Path(folder) / split / f"{level}.txt"
+
+
+def casing_of(folder: Path) -> str:
+    """The casing of a labelled set, as its ``domains.json`` tells it.
+
+    Raises
+    ------
+    LexiscopeError
+        If that file is missing or tells nothing.
+    """
+    path = Path(folder) / "domains.json"
+    try:
+        return str(read_json(path)["config"]["casing"])
+    except (KeyError, TypeError):
+        raise LexiscopeError("it does not tell the casing of the text", where=path) from None
 
 
 def read_texts(path: Path, numbers: dict[str, int]) -> Texts:
@@ -164,7 +183,7 @@ def read_texts(path: Path, numbers: dict[str, int]) -> Texts:
     except FileNotFoundError:
         raise LexiscopeError("no such file", where=path) from None
     except UnicodeDecodeError as error:
-        raise LexiscopeError(f"not UTF-8 ({error.reason})", where=path, line=number + 1) from None
+        raise LexiscopeError(f"not UTF-8 ({error.reason})", where=path, line=number) from None
     return Texts(
         np.array(ids, dtype=np.int32),
         np.array(lengths, dtype=np.int64),

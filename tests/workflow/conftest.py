@@ -53,7 +53,7 @@ TINY: dict[str, Any] = {
             "xprobe_test": 60,
             "treebank_train": 300,
             "treebank_heldout": 60,
-            "penn_trees": 300,
+            "penn_trees": 600,
         },
     },
     "corpora": {"news": {"sources": ["lm1b"], "min_count": 2}},
@@ -93,8 +93,8 @@ TINY: dict[str, Any] = {
     },
     "l2_paths": {"am_path": {"of": "output", "l2": [1.0e-3, 0.02, 2.0], "tasks": ["men", "brainbench"]}},
     "analysis": {"bias_prediction": {"n_splits": 5}},
-    "probes": {"trees": {"treebank": "nltk-treebank", "tasks": ["sentence_length"]}},
-    "tasks": ["word_similarity", "brainbench", "trec", "sick_relatedness", "sts12", "treebank_probing"],
+    "probes": {"trees": {"treebank": "nltk-treebank", "tasks": ["sentence_length"], "min_class_size": 5}},
+    "tasks": ["word_similarity", "brainbench", "sts12", "treebank_probing"],
     "protocol": {"n_bootstrap": 100, "classifier": "convex"},
 }
 

@@ -12,7 +12,8 @@ import pytest
 
 from .conftest import TINY, Project
 
-EVALUATIONS_OF_ONE_SPACE = 2
+EVALUATIONS_OF_ONE_SPACE = 4
+AFTER_SCORES = {"merge_scores": 1, "compare_spaces": 1, "judge_claims": 1, "build_report": 1, "all": 1}
 SPACES = len(TINY["spaces"])
 
 
@@ -35,7 +36,13 @@ def test_a_whole_study(finished: Project) -> None:
     assert (scores.status == "ok").all()
     assert {"men", "simlex999", "brainbench_fmri", "brainbench_meg"} <= set(scores.dataset)
     assert ((scores.n_used > 0) & (scores.n_used <= scores.n_total)).all()
-    assert (scores.ci_low <= scores.value).all()
+    tested = scores[scores.split != "valid"]
+    assert (tested.ci_low <= tested.value).all()
+    assert {"sts12", "trees/sentence_length"} <= set(scores.dataset)
+    claims = pq.read_table(finished.folder / "reports/tiny/claims.parquet").to_pandas()
+    assert claims.claim.tolist() == list(range(1, 23))
+    pairs = pq.read_table(finished.folder / "reports/tiny/comparisons.parquet").to_pandas()
+    assert len(pairs[pairs.dataset == "men"]) == SPACES * (SPACES - 1) / 2
     report = (finished.folder / "reports/tiny/report.html").read_text()
     assert "word2vec" in report
     assert "am_path, of output" in report
@@ -60,9 +67,7 @@ def test_a_new_penalty_leaves_the_language_model_alone(clone: Project) -> None:
         "maximise_activation": 1,
         "evaluate_space": EVALUATIONS_OF_ONE_SPACE,
         "predict_bias": 1,
-        "merge_scores": 1,
-        "build_report": 1,
-        "all": 1,
+        **AFTER_SCORES,
     }
 
 
@@ -70,16 +75,14 @@ def test_a_new_grid_of_penalties_leaves_all_spaces_alone(clone: Project) -> None
     clone.write(tiny(l2_paths__am_path__l2=[0.01, 1.0]))
     assert clone.planned() == {
         "follow_l2_path": 1,
-        "evaluate_l2_path": len(TINY["tasks"]),
-        "merge_scores": 1,
-        "build_report": 1,
-        "all": 1,
+        "evaluate_l2_path": 2,
+        **AFTER_SCORES,
     }
 
 
 def test_other_settings_of_an_analysis_rerun_it_alone(clone: Project) -> None:
     clone.write(tiny(analysis__bias_prediction={"n_splits": 6}))
-    assert clone.planned() == {"predict_bias": 2, "build_report": 1, "all": 1}
+    assert clone.planned() == {"predict_bias": 2, "judge_claims": 1, "build_report": 1, "all": 1}
 
 
 def test_a_new_space_trains_only_itself(clone: Project) -> None:
@@ -95,9 +98,9 @@ def test_a_new_space_trains_only_itself(clone: Project) -> None:
 @pytest.mark.parametrize(
     ("module", "stage"),
     [
-        ("evaluation/brainbench.py", {"evaluate_space": 2 * SPACES, "evaluate_l2_path": 2}),
-        ("embeddings/word2vec.py", {"train_word2vec": 1, "evaluate_space": 2}),
-        ("embeddings/transforms.py", {"transform_space": 1, "evaluate_space": 2}),
+        ("evaluation/brainbench.py", {"evaluate_space": 4 * SPACES, "evaluate_l2_path": 2}),
+        ("embeddings/word2vec.py", {"train_word2vec": 1, "evaluate_space": 4}),
+        ("embeddings/transforms.py", {"transform_space": 1, "evaluate_space": 4}),
         ("activation_maximisation/l2_path.py", {"follow_l2_path": 1, "evaluate_l2_path": 2}),
         ("analysis/bias_prediction.py", {"predict_bias": 2}),
         ("report/charts.py", {}),
@@ -110,9 +113,10 @@ def test_editing_a_stage_reruns_it_and_what_follows(
     head, found, tail = path.read_text().partition("\nimport")
     assert found
     path.write_text(f"{head}\nX = 1\nimport{tail}")
-    always = {"build_report": 1, "all": 1}
     if "evaluate_space" in stage or "evaluate_l2_path" in stage:
-        always["merge_scores"] = 1
+        always = AFTER_SCORES
+    else:
+        always = {"build_report": 1, "all": 1} | ({"judge_claims": 1} if "predict_bias" in stage else {})
     assert clone.planned() == stage | always
 
 

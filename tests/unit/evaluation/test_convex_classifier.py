@@ -248,7 +248,7 @@ def test_an_optimum_that_is_not_reached_is_an_error(monkeypatch):
     monkeypatch.setattr(convex, "MAX_EVALUATIONS", 1)
     monkeypatch.setattr(convex, "ROUND_EVALUATIONS", 1)
     monkeypatch.setattr(convex, "MAX_ROUNDS", 1)
-    with pytest.raises(LexiscopeError, match=r"l2 = 0\.01 has not reached its optimum"):
+    with pytest.raises(LexiscopeError, match=r"l2 = 0\.01 cannot be brought to its optimum"):
         solve(features, labels, 4, make_fits(300))
 
 
@@ -258,6 +258,70 @@ def test_features_that_are_not_finite_are_an_error(value):
     features[5, 2] = value
     with pytest.raises(LexiscopeError, match="infinite, undefined"):
         solve(features, labels, 2, make_fits(100))
+
+
+def test_predicting_from_features_that_are_not_finite_is_an_error():
+    features, labels = make_data(100, 4, 2)
+    fitted = solve(features, labels, 2, make_fits(100))
+    features[5, 2] = np.nan
+    with pytest.raises(LexiscopeError, match="infinite, undefined"):
+        fitted.predict(features)
+
+
+def objective_value(weights, intercepts, features, labels, l2):
+    logits = features.astype(np.float64) @ weights.T + intercepts
+    if logits.shape[1] == 1:
+        logits = np.hstack([np.zeros_like(logits), logits])
+    losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
+    return losses.mean() + l2 / 2 * (weights**2).sum()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("scale", [10, 100])
+def test_long_vectors_of_too_few_rows(n_classes, scale):
+    features, labels = make_data(40, 70, n_classes)
+    features *= np.float32(scale)
+    fits = make_fits(40, n_subsets=2, l2=(1e-5, 1e-3))
+    fitted = solve(features, labels, n_classes, fits)
+    for fit, (subset, l2) in enumerate(zip(fits.subset_of, fits.l2, strict=True)):
+        rows = fits.train[subset]
+        model = reference(features, labels, rows, l2)
+        least = objective_value(model.coef_, model.intercept_, features[rows], labels[rows], l2)
+        found = objective_value(
+            fitted.weights[fit], fitted.intercepts[fit], features[rows], labels[rows], l2
+        )
+        assert found - least < 1e-10
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_one_row_far_from_all_others(n_classes):
+    features, labels = make_data(300, 10, n_classes)
+    features[7] *= 1e4
+    fits = make_fits(300)
+    fitted = solve(features, labels, n_classes, fits)
+    rows = fits.train[0]
+    for fit, l2 in enumerate(fits.l2):
+        model = reference(features, labels, rows, l2)
+        least = objective_value(model.coef_, model.intercept_, features[rows], labels[rows], l2)
+        found = objective_value(
+            fitted.weights[fit], fitted.intercepts[fit], features[rows], labels[rows], l2
+        )
+        assert found - least < 1e-10
+
+
+def test_a_curvature_lost_to_rounding_is_taken_in_double_precision(monkeypatch):
+    features, labels = make_data(200, 10, 3)
+    fits = make_fits(200)
+    fitted = solve(features, labels, 3, fits)
+    monkeypatch.setattr(preconditioner, "JITTER", {np.float32: 1.0, np.float64: 1e-12})
+    assert relative_error(solve(features, labels, 3, fits).weights, fitted.weights) < 1e-4
+
+
+def test_a_curvature_lost_to_rounding_is_an_error(monkeypatch):
+    features, labels = make_data(200, 10, 3)
+    monkeypatch.setattr(preconditioner, "JITTER", {np.float32: 1.0, np.float64: 1.0})
+    with pytest.raises(LexiscopeError, match="Scale the vectors"):
+        solve(features, labels, 3, make_fits(200))
 
 
 def test_a_subset_without_rows_is_an_error():

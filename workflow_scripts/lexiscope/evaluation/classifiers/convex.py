@@ -21,7 +21,7 @@ from lexiscope.evaluation.classifiers.objective import (
     BLOCK_CELLS,
     Design,
     Objective,
-    Precision,
+    Standardiser,
     centre_classes,
 )
 from lexiscope.evaluation.classifiers.preconditioner import Preconditioner, build_preconditioner
@@ -32,21 +32,26 @@ TOLERANCE = 1e-5
 
 It is about the relative error of w in the norm of the Hessian, whatever the scale of the features: that of
 the logits over the rows, each weighted by p (1 − p), and of the weights under the penalty. The numerator is
-never allowed more than 1e-5 either, so that the mean cross-entropy is within 5e-11 of its minimum."""
+never allowed more than 1e-5 either: the mean cross-entropy is about 5e-11 from its minimum then."""
 
 TOLERANCE_FLOOR = 1e-12
 """For the numerator: features that say nothing have w = 0."""
 
-START_TOLERANCE = 1e-2
-"""Absolute, for the problem of all subsets together: their optima differ by more."""
+START_TOLERANCE = 1e-3
+"""The same for the problem of all subsets together: their optima differ by more."""
+
+MAX_START_DECREMENT = 1e-3
 
 MAX_EVALUATIONS = 40
 """Gradients of a fit with the shared preconditioner."""
 
-ROUND_EVALUATIONS = 12
+ROUND_EVALUATIONS = 8
 """Gradients until a fit's own preconditioner is built anew; twice as many in every further round."""
 
-MAX_ROUNDS = 9
+MAX_ROUNDS = 10
+
+ABSENT_LOGIT = -1e6
+"""Its exponential is zero beside that of any other class."""
 
 WORKING_BYTES = 150_000_000
 """What the fits that are iterated together may take."""
@@ -73,24 +78,27 @@ class OptimalFits:
     weights: NDArray[np.float64]
     intercepts: NDArray[np.float64]
     decrement: NDArray[np.float64]
-    _design: Design
+    _standardiser: Standardiser
     _coefs: NDArray[np.float32]
 
     def predict(
         self, features: NDArray[np.float32], which: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
         """Class of each row by each fit (or each of ``which``): (n, d) -> (n_fits, n)."""
-        return _predict(self._design, self._coefs if which is None else self._coefs[which], features)
+        coefs = self._coefs if which is None else self._coefs[which]
+        return _predict(self._standardiser, coefs, features)
 
 
 def _predict(
-    design: Design, coefs: NDArray[np.float32], features: NDArray[np.float32]
+    standardiser: Standardiser, coefs: NDArray[np.float32], features: NDArray[np.float32]
 ) -> NDArray[np.int64]:
     n_fits, n_columns, dim = coefs.shape
     classes = np.empty((n_fits, len(features)), dtype=np.int64)
     size = max(BLOCK_CELLS // max(n_fits * n_columns, 1), 128)
     for start in range(0, len(features), size):
-        rows = design.standardise(features[start : start + size])
+        rows = standardiser.apply(features[start : start + size])
+        if not np.isfinite(rows).all():
+            raise LexiscopeError("sentence vectors hold infinite, undefined or far too large numbers")
         logits = (coefs.reshape(-1, dim) @ rows.T).reshape(n_fits, n_columns, -1)
         classes[:, start : start + size] = logits[:, 0] > 0 if n_columns == 1 else logits.argmax(axis=1)
     return classes
@@ -126,7 +134,8 @@ class ConvexClassifier:
         """Make all fits: see `Classifier`."""
         solver = _Solver(features, labels, n_classes, fits)
         solver.solve()
-        weights, intercepts = solver.design.unscale(solver.coefs)
+        standardiser = solver.design.standardiser
+        weights, intercepts = standardiser.unscale(solver.coefs)
         coefs = solver.coefs.astype(np.float32)
         logger.info(
             "%d fits within %.1e of their optimum (%.1e asked for)",
@@ -135,11 +144,11 @@ class ConvexClassifier:
             TOLERANCE,
         )
         return OptimalFits(
-            valid_accuracy=_valid_accuracy(solver.design, coefs, features, labels, fits),
+            valid_accuracy=_valid_accuracy(standardiser, coefs, features, labels, fits),
             weights=weights,
             intercepts=intercepts,
             decrement=solver.decrement,
-            _design=solver.design,
+            _standardiser=standardiser,
             _coefs=coefs,
         )
 
@@ -148,7 +157,7 @@ solve_convex: Classifier = ConvexClassifier()
 
 
 def _valid_accuracy(
-    design: Design,
+    standardiser: Standardiser,
     coefs: NDArray[np.float32],
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -160,7 +169,7 @@ def _valid_accuracy(
     for start in range(0, len(rows), size):
         block = rows[start : start + size]
         valid = fits.valid[:, block][fits.subset_of]
-        right += ((_predict(design, coefs, features[block]) == labels[block]) & valid).sum(axis=1)
+        right += ((_predict(standardiser, coefs, features[block]) == labels[block]) & valid).sum(axis=1)
         total += valid.sum(axis=1)
     accuracy = np.full(len(fits), np.nan)
     np.divide(right, total, out=accuracy, where=total > 0)
@@ -175,8 +184,8 @@ class _Problems:
     ) -> None:
         self.objective, self.weights, self.absent = objective, weights, absent
 
-    def select(self, which: NDArray[np.int64]) -> _Problems:
-        return _Problems(self.objective, self.weights[which], self.absent[which])
+    def select(self, which: NDArray[np.int64], objective: Objective) -> _Problems:
+        return _Problems(objective, self.weights[which], self.absent[which])
 
     def search(
         self,
@@ -185,18 +194,16 @@ class _Problems:
         shared: Preconditioner,
         tolerance: NDArray[np.float64],
         max_evaluations: int,
-        precision: Precision = np.float32,
     ) -> Minimum:
         """Iterate all with one preconditioner."""
         return minimise(
-            lambda at, which: self.objective.gradient(
-                at, self.weights[which], l2, self.absent[which], precision
-            ),
+            lambda at, which: self.objective.gradient(at, self.weights[which], l2, self.absent[which]),
             shared,
             lambda at, which: centre_classes(at, self.absent[which]),
             centre_classes(start, self.absent),
             tolerance=tolerance,
             max_evaluations=max_evaluations,
+            precision=self.objective.precision,
         )
 
     def tolerance(self, coefs: NDArray[np.float64], shared: Preconditioner) -> NDArray[np.float64]:
@@ -205,6 +212,9 @@ class _Problems:
 
     def precondition(self, coefs: NDArray[np.float64], l2: float, n_fits: int) -> Preconditioner:
         """The curvature of the first problem at its coefficients (1, n_columns, dim)."""
+        if len(coefs[0]) > 1:
+            coefs = coefs.copy()
+            coefs[0, self.absent[0], -1] = ABSENT_LOGIT
         built = build_preconditioner(self.objective, coefs[0], self.weights[0], n_fits)
         built.set_l2(l2)
         return built
@@ -242,6 +252,7 @@ class _Solver:
         offsets = np.zeros((len(self._train), *self._objective.shape))
         shared: Preconditioner | None = None
         for l2 in np.unique(self._l2[pending])[::-1].tolist():
+            together = together.select(np.array([0]), self._objective)
             fits = pending[self._l2[pending] == l2]
             optimum, shared = self._solve_together(together, optimum, l2, shared, len(fits))
             for block in self._blocks(fits):
@@ -267,7 +278,7 @@ class _Solver:
         return _Problems(self._objective, weights, self._absent[subsets])
 
     def _blocks(self, of: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        each = 8 * (3 * MEMORY + 8) * self.coefs[0].size + 4 * self.design.n
+        each = 4 * (3 * MEMORY + 16) * self.coefs[0].size + 4 * self.design.n
         return np.array_split(of, min(len(of), -(-len(of) * each // WORKING_BYTES)))
 
     def _solve_together(
@@ -284,12 +295,18 @@ class _Solver:
             shared = together.precondition(coefs, l2, n_fits)
         else:
             shared.set_l2(l2)
+        tolerance = np.full(1, MAX_START_DECREMENT)
         for _ in range(MAX_ROUNDS):
-            tolerance = np.full(1, START_TOLERANCE)
             found = together.search(coefs, l2, shared, tolerance, ROUND_EVALUATIONS)
             coefs = found.coefs
             shared = together.precondition(coefs, l2, n_fits)
-            if found.decrement[0] <= START_TOLERANCE:
+            if not shared.reliable and self._objective.precision == np.float32:
+                self._objective = self._objective.doubled()
+                together = together.select(np.array([0]), self._objective)
+                shared = together.precondition(coefs, l2, n_fits)
+            # In the new norm, which is smaller by much where the rows turned out to be separable.
+            tolerance = np.minimum(START_TOLERANCE * shared.length(coefs), MAX_START_DECREMENT)
+            if found.decrement[0] <= tolerance[0]:
                 break
         return coefs, shared
 
@@ -303,31 +320,35 @@ class _Solver:
         """All fits to `TOLERANCE`; those that have not come so far together go on alone."""
         problems = self._problems(self._subset_of[fits])
         tolerance = problems.tolerance(start, shared)
-        scale = tolerance / TOLERANCE
         found = problems.search(start, l2, shared, tolerance, MAX_EVALUATIONS)
-        self.coefs[fits], self.decrement[fits] = found.coefs, found.decrement / scale
-        left = np.flatnonzero(found.decrement > tolerance)
-        for one in left:
-            self._solve_alone(problems.select(np.array([one])), fits[one], l2)
+        self.coefs[fits] = found.coefs
+        self.decrement[fits] = found.decrement / tolerance * TOLERANCE
+        unfinished = (
+            ~(found.decrement <= tolerance) if shared.reliable else np.ones(len(fits), dtype=np.bool_)
+        )
+        for one in np.flatnonzero(unfinished):
+            self._solve_alone(problems.select(np.array([one]), self._objective), fits[one], l2)
 
     def _solve_alone(self, problem: _Problems, fit: np.int64, l2: float) -> None:
         """A fit that the shared preconditioner does not suit, with its own."""
-        precision: Precision = np.float32
-        coefs, best = self.coefs[[fit]], np.inf
+        coefs, best, ratio = self.coefs[[fit]], np.inf, np.inf
         for number in range(MAX_ROUNDS):
             own = problem.precondition(coefs, l2, n_fits=1)
-            tolerance = problem.tolerance(coefs, own)
-            found = problem.search(coefs, l2, own, tolerance, ROUND_EVALUATIONS << number, precision)
-            coefs, ratio = found.coefs, float(found.decrement[0] / tolerance[0])
-            if ratio <= 1:
+            is_double = problem.objective.precision == np.float64
+            if own.reliable:
+                tolerance = problem.tolerance(coefs, own)
+                found = problem.search(coefs, l2, own, tolerance, ROUND_EVALUATIONS << number)
+                coefs, ratio = found.coefs, float(found.decrement[0] / tolerance[0])
+                if ratio <= 1:
+                    self.coefs[fit], self.decrement[fit] = coefs[0], ratio * TOLERANCE
+                    return
+            elif is_double:
                 break
-            if ratio > best / 2:
-                precision = np.float64
+            if not is_double and (ratio > best / 2 or not own.reliable):
+                problem = problem.select(np.array([0]), problem.objective.doubled())
             best = min(best, ratio)
-        else:
-            raise LexiscopeError(
-                f"the classifier with l2 = {l2:g} has not reached its optimum: its coefficients are still "
-                f"about {ratio * TOLERANCE:.1e} off, relatively, instead of {TOLERANCE:g}",
-                remedy="scale the vectors to a length of about 1, or give a larger l2",
-            )
-        self.coefs[fit], self.decrement[fit] = coefs[0], ratio * TOLERANCE
+        raise LexiscopeError(
+            f"the classifier with l2 = {l2:g} cannot be brought to its optimum: sentence vectors are too "
+            "long, or nearly the same in many directions, for so small a regulariser",
+            remedy="scale the vectors to a length of about 1, or give a larger l2",
+        )

@@ -10,19 +10,27 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.linalg import blas
 
-from lexiscope.evaluation.classifiers.objective import Objective
+from lexiscope.evaluation.classifiers.objective import Objective, upper_products
 
 MAX_BLOCK_CELLS = 1 << 24
 """Up to so many numbers (128 MB) every class has its own Hessian."""
 
-JITTER = 1e-6
-"""Relative to the diagonal: the rounding error of Hessians from single-precision rows."""
+JITTER = {np.float32: 1e-6, np.float64: 1e-12}
+"""Added to Hessians with a diagonal of ones: what rounding in the products of the rows may cost."""
 
 
 class Preconditioner(Protocol):
-    """An approximate Hessian, for any regulariser."""
+    """An approximate Hessian, for any regulariser.
+
+    Attributes
+    ----------
+    reliable
+        Whether it is not much larger than the Hessian in any direction, so that a small decrement means a
+        near optimum.
+    """
+
+    reliable: bool
 
     def set_l2(self, l2: float) -> None:
         """Make ready to solve with this regulariser."""
@@ -58,22 +66,24 @@ class BlockPreconditioner:
     def __init__(
         self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32], step: int
     ) -> None:
+        self._jitter = JITTER[objective.precision]
         self._penalty = objective.design.penalty
         self._curvature = np.zeros((*coefs.shape, coefs.shape[1]))
         for rows, spread in objective.spreads(coefs, weights, step):
             for total, weight in zip(self._curvature, spread, strict=True):
                 scaled = rows * np.sqrt(weight)[:, None]
-                total += blas.ssyrk(1.0, scaled.T)
+                total += upper_products(scaled)
 
     def set_l2(self, l2: float) -> None:
         """Factorise the Hessians, scaled to a diagonal of ones."""
-        self._factors = []
+        self._factors, self.reliable = [], True
         for curvature in self._curvature:
             diagonal = np.diagonal(curvature) + l2 * self._penalty
             scale = 1 / np.sqrt(np.maximum(diagonal, np.finfo(np.float64).tiny))
             hessian = curvature * scale * scale[:, None]
-            np.fill_diagonal(hessian, 1 + JITTER)
-            self._factors.append((linalg.cholesky(hessian, check_finite=False, overwrite_a=True), scale))
+            factor, reliable = _factorise(hessian, self._jitter)
+            self._factors.append((factor, scale))
+            self.reliable &= reliable
 
     def solve(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
         """See `Preconditioner`."""
@@ -91,6 +101,20 @@ class BlockPreconditioner:
         return np.sqrt(total)
 
 
+def _factorise(hessian: NDArray[np.float64], jitter: float) -> tuple[NDArray[np.float64], bool]:
+    """The upper Cholesky factor of what rounding may have left indefinite, and whether it is reliable."""
+    added = jitter
+    while True:
+        np.fill_diagonal(hessian, 1 + added)
+        try:
+            factor: NDArray[np.float64] = linalg.cholesky(hessian, check_finite=False)
+            return factor, bool(np.diagonal(factor).min() ** 2 > 10 * added)
+        except linalg.LinAlgError:
+            if added > 1:
+                raise
+            added *= 10
+
+
 class SpectralPreconditioner:
     """The Hessian of each class as a diagonal and its mean row, in the eigenbasis of the covariance.
 
@@ -99,12 +123,14 @@ class SpectralPreconditioner:
     the intercept, is exact. It needs n_columns · dim numbers, where the Hessians need dim times as many.
     """
 
+    reliable = True
+
     def __init__(
         self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32]
     ) -> None:
         self._basis, self._inverse_basis = objective.eigenbasis(weights)
-        self._unit = objective.design.scale.max()
-        rotation = self._basis.astype(np.float32)
+        self._unit = objective.design.standardiser.scale.max()
+        rotation = self._basis.astype(objective.precision)
         self._mass = np.zeros(len(coefs))
         self._sums = np.zeros((len(coefs), len(rotation)))
         squares = np.zeros_like(self._sums)

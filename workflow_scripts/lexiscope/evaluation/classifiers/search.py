@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiscope.evaluation.classifiers.objective import Precision
 from lexiscope.evaluation.classifiers.preconditioner import Preconditioner
 
 MEMORY = 8
@@ -31,8 +33,8 @@ class Minimum:
     coefs
         (n_fits, n_columns, dim).
     decrement
-        (n_fits,): √(gᵀ P⁻¹ g) of gradient g and preconditioner P: half its square is about what the
-        function is above its minimum.
+        (n_fits,): √(gᵀ P⁻¹ g) of gradient g and preconditioner P, which is scaled down to the curvature of
+        the last step if it exceeds that: half its square is about what the function is above its minimum.
     """
 
     coefs: NDArray[np.float64]
@@ -40,11 +42,19 @@ class Minimum:
 
 
 class _Memory:
-    """The last pairs of each function, as stacks (n_active, n_parameters)."""
+    """The last pairs of each function, as stacks (n_active, n_parameters) of numbers of one precision.
 
-    def __init__(self) -> None:
-        self._pairs: list[tuple[NDArray[np.float64], ...]] = []
-        self._gamma = np.ones(1)
+    Attributes
+    ----------
+    gamma
+        (n_active,), or (1,) of no steps: by how much the preconditioner exceeds the curvature that the last
+        step met.
+    """
+
+    def __init__(self, precision: Precision) -> None:
+        self._precision = precision
+        self._pairs: list[tuple[NDArray[Any], ...]] = []
+        self.gamma = np.ones(1)
 
     def add(
         self,
@@ -58,13 +68,14 @@ class _Memory:
         usable = taken & (curvature > 0)
         inverse = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=usable)
         ratio = curvature / np.maximum(_dot(change, solved), np.finfo(np.float64).tiny)
-        self._gamma = np.where(usable, ratio, self._gamma)
-        self._pairs = [*self._pairs[-MEMORY + 1 :], (step, change, solved, inverse)]
+        self.gamma = np.where(usable, ratio, self.gamma)
+        kept = (part.astype(self._precision) for part in (step, change, solved))
+        self._pairs = [*self._pairs[-MEMORY + 1 :], (*kept, inverse)]
 
     def keep(self, which: NDArray[np.bool_]) -> None:
         self._pairs = [tuple(part[which] for part in pair) for pair in self._pairs]
-        if len(self._gamma) > 1:
-            self._gamma = self._gamma[which]
+        if len(self.gamma) > 1:
+            self.gamma = self.gamma[which]
 
     def direction(self, gradient: NDArray[np.float64], solved: NDArray[np.float64]) -> NDArray[np.float64]:
         """The quasi-Newton step, by the two-loop recursion.
@@ -77,7 +88,7 @@ class _Memory:
             inner -= share * change
             result -= share * of_change
             shares.append(share)
-        result *= self._gamma[:, None]
+        result *= self.gamma[:, None]
         for (step, change, _, inverse), share in zip(self._pairs, reversed(shares), strict=True):
             result += (share - (inverse * _dot(change, result))[:, None]) * step
         return -result
@@ -91,6 +102,7 @@ def minimise(
     *,
     tolerance: NDArray[np.float64],
     max_evaluations: int,
+    precision: Precision,
 ) -> Minimum:
     """Search from ``start`` until each decrement is within its tolerance, or evaluations run out.
 
@@ -108,25 +120,29 @@ def minimise(
         (n_fits,).
     max_evaluations
         Gradients of each function.
+    precision
+        In which the memory of past steps is kept.
     """
     found, decrement = start.copy(), np.full(len(start), np.inf)
     active = np.arange(len(start))
     shape = start.shape[1:]
 
     def evaluate(at: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        slopes = gradient(at.reshape(-1, *shape), active)
+        # Rounding leaves the subspace; then the decrement could even come out negative.
+        slopes = project(gradient(at.reshape(-1, *shape), active), active)
         solved = project(preconditioner.solve(slopes), active)
         return slopes.reshape(len(at), -1), solved.reshape(len(at), -1)
 
     point = start.reshape(len(start), -1)
     slopes, solved = evaluate(point)
-    memory, direction, length = _Memory(), -solved, np.ones(len(point))
+    memory, direction, length = _Memory(precision), -solved, np.ones(len(point))
     for evaluation in range(1, max_evaluations + 1):
-        size = np.sqrt(np.maximum(_dot(slopes, solved), 0.0))
+        with np.errstate(invalid="ignore"):
+            size = np.sqrt(_dot(slopes, solved) * np.maximum(memory.gamma, 1.0))
         better = size < decrement[active]
         found.reshape(len(start), -1)[active[better]] = point[better]
         decrement[active[better]] = size[better]
-        going = size > tolerance[active]
+        going = ~(size <= tolerance[active])
         if evaluation == max_evaluations or not going.any():
             break
         if not going.all():
@@ -156,6 +172,6 @@ def minimise(
     return Minimum(found, decrement)
 
 
-def _dot(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    products: NDArray[np.float64] = np.einsum("fp,fp->f", first, second)
+def _dot(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+    products: NDArray[np.float64] = np.einsum("fp,fp->f", first, second, dtype=np.float64)
     return products

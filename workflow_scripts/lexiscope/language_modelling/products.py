@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lexiscope.corpora.encoded import SPLITS, Split
 from lexiscope.corpora.vocabulary import EOS_ID
-from lexiscope.evaluation.bootstrap import percentile_interval
 from lexiscope.evaluation.config import ProtocolConfig
+from lexiscope.evaluation.metrics import score_with_interval
 from lexiscope.evaluation.scores import Answer, Evaluation, Identity, Item, Result, Score
 from lexiscope.files import write_json
 from lexiscope.language_modelling.kneser_ney import KneserNey
@@ -25,8 +24,6 @@ TASK = "language_modelling"
 METRIC = "perplexity"
 BEST = "test_best"
 """The split of a test score at the epoch that validates best."""
-
-Floats = NDArray[np.float64]
 
 
 def kneser_ney_model(text: RestrictedText, name: str, order: int = 5) -> TrainedModel:
@@ -105,7 +102,7 @@ def scores_of(
         For the bootstrap.
     """
     who, last = asdict(identity), model.history[-1]
-    lengths = text.sentence_lengths("test")
+    lengths = text.sentence_lengths("test").astype(np.float64)
     evaluation = Evaluation()
     for split in ("train", "valid", "test", BEST):
         part: Split = "test" if split == BEST else split  # type: ignore[assignment]
@@ -119,6 +116,7 @@ def scores_of(
             n_total=text.n_tokens(part),
             protocol=describe(model, protocol),
         )
+        value: float | None
         if part != "test":
             value = last.get(f"{split}_perplexity")
             scored = (
@@ -128,8 +126,12 @@ def scores_of(
             )
         else:
             nats = model.best_test_nats if split == BEST else model.test_nats
-            value = perplexity_of(float(nats.sum()), int(lengths.sum()))
-            scored = result.scored(value, *_interval(nats, lengths, protocol, dataset))
+            value, *ends = score_with_interval(METRIC, nats, lengths, protocol=protocol, name=dataset)
+            scored = (
+                result.skipped("its perplexity is not a finite number")
+                if value is None
+                else result.scored(value, *ends)
+            )
             answers = [
                 Answer(dataset, number, f"sentence:{number + 1}", float(gold), float(nat), True, split)
                 for number, (gold, nat) in enumerate(zip(lengths.tolist(), nats.tolist(), strict=True))
@@ -158,13 +160,3 @@ def _describe_training(settings: Settings) -> str:
     size = f"lstm={settings.num_layers}x{settings.hidden_size} dropout={settings.dropout:g}"
     steps = f"{settings.optimizer}={settings.learning_rate:g} schedule={settings.schedule}"
     return f"{size} {steps} epochs={settings.epochs}"
-
-
-def _interval(
-    nats: Floats, lengths: NDArray[np.int64], protocol: ProtocolConfig, dataset: str
-) -> tuple[float | None, float | None]:
-    def statistic(counts: NDArray[np.int64]) -> Floats:
-        values: Floats = np.exp((counts @ nats) / (counts @ lengths))
-        return values
-
-    return percentile_interval(statistic, len(nats), protocol=protocol, name=dataset)

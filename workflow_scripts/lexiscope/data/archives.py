@@ -34,6 +34,7 @@ class _Entry:
 
     name: str
     is_regular_file: bool
+    is_folder: bool
     size: int
     open: Callable[[], IO[bytes]]
 
@@ -82,23 +83,71 @@ def extract_members(
             progress.advance(1)
 
 
+def read_members(
+    archive: Path, wanted: Callable[[str], bool], *, max_bytes: int, max_total_bytes: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of those members of an archive whose paths are wanted, in its order.
+
+    Nothing is written. Damage that shows only later in the archive ends the iteration then.
+
+    Parameters
+    ----------
+    archive
+        A zip file, or a tar file, compressed or not.
+    wanted
+        Whether to read the member of this path.
+    max_bytes, max_total_bytes
+        Largest size of one member, and of all that are read.
+
+    Raises
+    ------
+    LexiscopeError
+        If the archive is missing or damaged; if a member wanted occurs twice, is no regular file, or is too
+        large; or if they are too large together.
+    """
+    if not archive.is_file():
+        raise LexiscopeError("no such file", where=archive)
+    seen: set[str] = set()
+    total = 0
+    for entry in _entries(archive):
+        # A folder's path may be one that a file wanted could have.
+        if entry.is_folder or not wanted(entry.name):
+            continue
+        _check_entry(archive, entry, seen, max_bytes)
+        total += entry.size
+        if total > max_total_bytes:
+            raise LexiscopeError(
+                f"unpacks to more than the limit of {max_total_bytes} bytes", where=archive
+            )
+        with _damage_told(archive), entry.open() as stream:
+            content = stream.read(entry.size + 1)
+        if len(content) != entry.size:
+            raise LexiscopeError(
+                f"{entry.name!r} does not have the {entry.size} bytes stated", where=archive
+            )
+        yield entry.name, content
+
+
 def _inspect(archive: Path, wanted: set[str], max_bytes: int) -> None:
     seen: set[str] = set()
     for entry in _entries(archive):
-        if entry.name not in wanted:
-            continue
-        if entry.name in seen:
-            raise LexiscopeError(f"{entry.name!r} occurs twice in the archive", where=archive)
-        if not entry.is_regular_file:
-            raise LexiscopeError(f"{entry.name!r} is a link or no regular file", where=archive)
-        if entry.size > max_bytes:
-            raise LexiscopeError(
-                f"{entry.name!r} unpacks to {entry.size} bytes, over the limit of {max_bytes}",
-                where=archive,
-            )
-        seen.add(entry.name)
+        if entry.name in wanted:
+            _check_entry(archive, entry, seen, max_bytes)
     if missing := sorted(wanted - seen):
         raise LexiscopeError(f"the archive has no {missing[0]!r} ({len(missing)} missing)", where=archive)
+
+
+def _check_entry(archive: Path, entry: _Entry, seen: set[str], max_bytes: int) -> None:
+    """Refuse an entry that cannot be read safely, or whose path was ``seen``; else add it to those."""
+    if entry.name in seen:
+        raise LexiscopeError(f"{entry.name!r} occurs twice in the archive", where=archive)
+    if not entry.is_regular_file:
+        raise LexiscopeError(f"{entry.name!r} is a link or no regular file", where=archive)
+    if entry.size > max_bytes:
+        raise LexiscopeError(
+            f"{entry.name!r} unpacks to {entry.size} bytes, over the limit of {max_bytes}", where=archive
+        )
+    seen.add(entry.name)
 
 
 def _write(archive: Path, entry: _Entry, path: Path) -> None:
@@ -133,7 +182,7 @@ def _tar_entries(archive: Path) -> Iterator[_Entry]:
                 assert stream is not None  # it is a regular file
                 return stream
 
-            yield _Entry(_plain(member.name), member.isreg(), member.size, open_member)
+            yield _Entry(_plain(member.name), member.isreg(), member.isdir(), member.size, open_member)
         # The compressor's checksum comes after the end of the tar, where the tar reader does not look.
         while tar.fileobj is not None and tar.fileobj.read(CHUNK_BYTES):
             pass
@@ -149,7 +198,7 @@ def _zip_entries(archive: Path) -> Iterator[_Entry]:
             def open_member(member: zipfile.ZipInfo = member) -> IO[bytes]:
                 return packed.open(member)
 
-            yield _Entry(_plain(member.filename), regular, member.file_size, open_member)
+            yield _Entry(_plain(member.filename), regular, member.is_dir(), member.file_size, open_member)
 
 
 @contextlib.contextmanager

@@ -33,16 +33,20 @@ class DomainsConfig(Section):
     n_domains
         Clusters that are kept, those least like one another.
     confidence
-        A document takes part in the next latent space if the margin between its nearest domain and the next
-        one (difference of cosines) is among this share of the largest of its domain.
+        A document takes part in the next latent space if the margin between its nearest domain and the
+        next one (difference of cosines) is among this share of the largest of its domain. Those of the last
+        round make the labelled text.
     max_iterations
-        At most so many rounds.
+        At most so many rounds after the first classification.
     stability
         Labels are stable when the adjusted Rand index against the last round's is this high.
     min_words
-        Documents with fewer words that occur in two documents or more are left out, and counted.
+        Documents with fewer different terms are left out, and counted.
     max_terms
-        Terms of the TF-IDF matrix: the most frequent ones that are no stop words.
+        Terms of the TF-IDF matrix: the most frequent words, in lower case, that are no stop words and occur
+        in two documents or more, but in no more than half of them.
+    casing
+        Of the labelled text: ``as_is``, or ``lower`` for lower-casing every token.
     seed
         By default the study's.
     """
@@ -53,11 +57,12 @@ class DomainsConfig(Section):
     rank: PositiveInt = 100
     n_clusters: int = Field(default=20, ge=2)
     n_domains: int = Field(default=10, ge=2)
-    confidence: float = Field(default=0.5, gt=0, le=1)
+    confidence: float = Field(default=0.8, gt=0, le=1)
     max_iterations: PositiveInt = 20
-    stability: float = Field(default=0.99, gt=0, le=1)
+    stability: float = Field(default=0.95, gt=0, le=1)
     min_words: PositiveInt = 5
     max_terms: PositiveInt = 20_000
+    casing: Literal["as_is", "lower"] = "as_is"
     seed: int | None = Field(default=None, ge=0, lt=2**31)
 
     @model_validator(mode="after")

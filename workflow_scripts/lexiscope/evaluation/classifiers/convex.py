@@ -45,10 +45,10 @@ MAX_START_DECREMENT = 1e-3
 MAX_EVALUATIONS = 40
 """Gradients of a fit with the shared preconditioner."""
 
-ROUND_EVALUATIONS = 8
+ROUND_EVALUATIONS = 12
 """Gradients until a fit's own preconditioner is built anew; twice as many in every further round."""
 
-MAX_ROUNDS = 10
+MAX_ROUNDS = 9
 
 ABSENT_LOGIT = -1e6
 """Its exponential is zero beside that of any other class."""

@@ -154,7 +154,7 @@ def casing_of(folder: Path) -> str:
 
 
 def read_texts(path: Path, numbers: dict[str, int]) -> Texts:
-    """Read texts, one a line: ``domain<TAB>tokens``, tokens with single spaces between.
+    """Read texts, one a line: ``domain<TAB>tokens``, tokens with spaces between.
 
     Parameters
     ----------
@@ -174,8 +174,8 @@ def read_texts(path: Path, numbers: dict[str, int]) -> Texts:
         with path.open("rb") as stream:
             for number, raw in enumerate(stream, start=1):
                 domain, _, text = raw.decode("utf-8").rstrip("\r\n").partition("\t")
-                tokens = text.split(" ")
-                if not (domain.isascii() and domain.isdigit() and all(tokens)):
+                tokens = [token for token in text.split(" ") if token]
+                if not (domain.isascii() and domain.isdigit() and tokens):
                     raise LexiscopeError("not 'domain<TAB>tokens'", where=path, line=number)
                 ids.extend(numbers.setdefault(token, len(numbers)) for token in tokens)
                 lengths.append(len(tokens))

@@ -49,8 +49,11 @@ def one_of(names):
 
 
 def settings_of(section):
-    """The settings of one section of the study as a rule's param: plain values that can be compared."""
-    return section.model_dump(mode="json")
+    """The settings of one section of the study as a rule's param: plain values that can be compared.
+
+    None for a section that the study does not have.
+    """
+    return None if section is None else section.model_dump(mode="json")
 
 
 def lexicon_file():
@@ -116,6 +119,45 @@ def task_receipts(task, datasets):
     """The receipts of some datasets of a task group, in their order."""
     receipt = probe_receipt if task == BUILT_PROBES else receipt_file
     return [receipt(PLAN.source_of(task, dataset)) for dataset in datasets]
+
+
+def documents_receipt(domains):
+    """The receipt of the documents behind domain labels; nothing if the files are the user's own."""
+    documents = STUDY.domains[domains].documents
+    return [receipt_file(documents)] if documents else []
+
+
+def domains_folder(domains):
+    return f"{RESULTS}/domains/{domains}"
+
+
+def experiment_threads(experiment):
+    """CPU threads of the jobs of a language-modelling experiment."""
+    config = PLAN.experiments.get(experiment)
+    return config.threads if config else 1
+
+
+def experiment_identity(experiment, rule, space, name):
+    """Whose scores those of a language model with a space inside are; the seed is the model's."""
+    return {
+        "study": STUDY.study,
+        "space": name,
+        "model": PLAN.model_of(space) if space else experiment,
+        "config_sha256": PLAN.experiment_sha256(experiment, space),
+        "code_version": f"{__version__}+{digest(rule)}",
+    }
+
+
+def experiment_identities(experiment, rule, job):
+    """The identities of all models of a job, by space; a model without one bears its kind in brackets."""
+    kind, spaces = job
+    if spaces:
+        return {
+            space: experiment_identity(experiment, rule, space, space)
+            for space in spaces
+        }
+    name = f"({kind})"
+    return {name: experiment_identity(experiment, rule, None, name)}
 
 
 def shared_vocabulary():

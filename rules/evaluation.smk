@@ -107,10 +107,18 @@ rule merge_scores:
         scores=[
             f"{RESULTS}/scores/{scored}.{task}.parquet"
             for scored, task in PLAN.evaluations
+        ]
+        + [
+            f"{RESULTS}/language_modelling/{job}.parquet"
+            for job in PLAN.language_modelling_scores
         ],
         per_item=[
             f"{RESULTS}/scores/{scored}.{task}.items.parquet"
             for scored, task in PLAN.evaluations
+        ]
+        + [
+            f"{RESULTS}/language_modelling/{job}.items.parquet"
+            for job in PLAN.language_modelling_scores
         ],
     output:
         scores=f"{REPORTS}/scores.parquet",

@@ -20,6 +20,7 @@ from lexiscope.embeddings.config import FileConfig
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.tasks import BUILT_PROBES, TASKS, resolve_tasks
 from lexiscope.files import digest_json
+from lexiscope.language_modelling.config import ExperimentConfig
 from lexiscope.language_models.config import InputSpaceConfig, OutputSpaceConfig
 from lexiscope.probes.config import tasks_of
 
@@ -91,8 +92,59 @@ class Plan:
     @cached_property
     def corpora(self) -> list[str]:
         """Names of the corpora that are encoded."""
-        used = {self.lexicon_corpus, *self._trained_on}
+        used = {
+            self.lexicon_corpus,
+            *self._trained_on,
+            *(found.corpus for found in self.experiments.values()),
+        }
         return [name for name in self.study.corpora if name in used]
+
+    @cached_property
+    def experiments(self) -> dict[str, ExperimentConfig]:
+        """The language-modelling experiments of the study."""
+        both = {"nnlm": self.study.nnlm, "reverse_transfer": self.study.reverse_transfer}
+        return {name: config for name, config in both.items() if config is not None}
+
+    def spaces_in(self, experiment: str) -> list[str]:
+        """Names of the spaces that are put into an experiment's models."""
+        chosen = self.experiments[experiment].spaces
+        return self.plain_spaces if chosen is None else list(chosen)
+
+    @cached_property
+    def nnlm_jobs(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """What trains the models of `nnlm`: kind and spaces of each job, by name."""
+        config = self.study.nnlm
+        if config is None:
+            return {}
+        kinds = [kind for kind in config.baselines if kind != "kneser_ney"]
+        jobs: dict[str, tuple[str, tuple[str, ...]]] = {kind: (kind, ()) for kind in kinds}
+        for kind in config.models:
+            for number, spaces in enumerate(self._dealt("nnlm")):
+                jobs[f"{kind}-{number}"] = (kind, spaces)
+        return jobs
+
+    @cached_property
+    def reverse_transfer_jobs(self) -> dict[str, tuple[str, ...]]:
+        """What trains the models of `reverse_transfer`: spaces of each job, by name.
+
+        The job of the model without pre-trained vectors has none.
+        """
+        if self.study.reverse_transfer is None:
+            return {}
+        dealt = enumerate([(), *self._dealt("reverse_transfer")])
+        return {f"lstm_lm-{number}": spaces for number, spaces in dealt}
+
+    def _dealt(self, experiment: str) -> list[tuple[str, ...]]:
+        """The spaces of an experiment, as many to a job as it trains models together."""
+        config, spaces = self.experiments[experiment], self.spaces_in(experiment)
+        size = max(1, config.together // len(config.seeds))
+        return [tuple(spaces[start : start + size]) for start in range(0, len(spaces), size)]
+
+    @cached_property
+    def language_modelling_scores(self) -> list[str]:
+        """Names of all jobs that score language models with embeddings inside."""
+        ngrams = ["kneser_ney"] if self.study.nnlm and "kneser_ney" in self.study.nnlm.baselines else []
+        return [*self.nnlm_jobs, *ngrams, *self.reverse_transfer_jobs]
 
     @cached_property
     def predicted_biases(self) -> list[str]:
@@ -148,6 +200,7 @@ class Plan:
         used += [LM_1B for model in self.models_of("lm_1b") if self.model_path(model) is None]
         used += [self.source_of(task, key) for task, key in self._asked_for if task != BUILT_PROBES]
         used += [probe.treebank for name in self.probes if (probe := self.study.probes[name]).treebank]
+        used += [domains.documents for domains in self.study.domains.values() if domains.documents]
         return list(dict.fromkeys(used))
 
     # Where data lie -------------------------------------------------------------------------------
@@ -229,6 +282,8 @@ class Plan:
             self.dataset_inputs(dataset)
         for name in self.probes:
             self.study.probes[name].paths()
+        for domains in self.study.domains.values():
+            domains.paths()
 
     # Identity -------------------------------------------------------------------------------------
 
@@ -262,6 +317,8 @@ class Plan:
                 recipe["corpus"] = self._corpus_recipe(model.corpus)
         if hasattr(config, "corpus"):
             recipe["corpus"] = self._corpus_recipe(config.corpus)
+        if hasattr(config, "domains"):
+            recipe["domains"] = self.study.domains[config.domains].model_dump(mode="json")
         if self.lexicon_corpus is not None:
             recipe["lexicon"] = [self._corpus_recipe(self.lexicon_corpus), self.study.lexicon.size]
         return recipe
@@ -275,6 +332,12 @@ class Plan:
         """Digest of all settings that the scores of a space depend on."""
         return self._scored(self.space_recipe(space))
 
+    def experiment_sha256(self, experiment: str, space: str | None) -> str:
+        """Digest of all settings that the scores of an experiment's models with a space depend on."""
+        config = self.experiments[experiment]
+        recipe = [config.model_dump(mode="json"), self._corpus_recipe(config.corpus)]
+        return self._scored([*recipe, None if space is None else self.space_recipe(space)])
+
     def path_seed(self, path: str) -> int:
         """The seed of a λ path: its own if it has one, else the study's."""
         return self._seed_of(self.study.l2_paths[path])
@@ -285,6 +348,10 @@ class Plan:
         return self._scored(
             [config.model_dump(mode="json"), self.path_seed(path), self.space_recipe(config.of)]
         )
+
+    def domains_seed(self, domains: str) -> int:
+        """The seed of domain labels: their own if they have one, else the study's."""
+        return self._seed_of(self.study.domains[domains])
 
     def probe_seed(self, probe: str) -> int:
         """The seed of a probe: its own if it has one, else the study's."""

@@ -40,9 +40,23 @@ def dangling_references(study: Study) -> Iterator[Finding]:
     for name, chart in study.analysis.maps.items():
         for key in ("start", "end"):
             yield from _space(study, ("analysis", "maps", name, key), getattr(chart, key))
+    yield from _experiments(study)
     for role, space in study.analysis.claims.roles.items():
         yield from _space(study, ("analysis", "claims", "roles", role), space)
     yield from _tasks(study)
+
+
+def _experiments(study: Study) -> Iterator[Finding]:
+    for name in ("nnlm", "reverse_transfer"):
+        experiment = getattr(study, name)
+        if experiment is None:
+            continue
+        yield from _corpus(study, (name, "corpus"), experiment.corpus)
+        for number, space in enumerate(experiment.spaces or ()):
+            yield from _space(study, (name, "spaces", number), space)
+    if study.reverse_transfer is not None and (task := study.reverse_transfer.multi_task) is not None:
+        path: KeyPath = ("reverse_transfer", "multi_task", "domains")
+        yield from _unknown(path, "domains", task.domains, study.domains)
 
 
 def _tasks(study: Study) -> Iterator[Finding]:
@@ -71,6 +85,8 @@ def _spaces(study: Study) -> Iterator[Finding]:
             model = study.language_models.get(model_name)
             if space.kind == "lm_input" and model is not None and model.kind == "softmax_file":
                 yield (*path, "model"), f"{model_name!r} is a softmax layer alone, without an input", None
+        if space.kind == "domain_classifier":
+            yield from _unknown((*path, "domains"), "domains", space.domains, study.domains)
         if space.kind == "activation_maximisation":
             yield from _output_layer(study, (*path, "of"), space.of)
         else:

@@ -15,6 +15,7 @@ from lexiscope.analysis.config import AnalysisConfig
 from lexiscope.config.base import Name, Section, SeededSection
 from lexiscope.corpora.config import CorpusConfig
 from lexiscope.data.miniature.config import MiniatureConfig
+from lexiscope.domains.config import BiLMConfig, DomainClassifierConfig, DomainsConfig
 from lexiscope.embeddings.config import (
     AllButTheTopConfig,
     CentredConfig,
@@ -27,6 +28,7 @@ from lexiscope.embeddings.config import (
     Word2VecConfig,
 )
 from lexiscope.evaluation.config import ProtocolConfig
+from lexiscope.language_modelling.config import NNLMConfig, ReverseTransferConfig
 from lexiscope.language_models.config import CharCNNLSTMConfig, InputSpaceConfig, OutputSpaceConfig
 from lexiscope.language_models.imports.config import HuggingFaceConfig, LM1BConfig, SoftmaxFileConfig
 from lexiscope.probes.config import ProbeConfig
@@ -50,6 +52,8 @@ SpaceConfig = Annotated[
     | CentredConfig
     | AllButTheTopConfig
     | PCAConfig
+    | DomainClassifierConfig
+    | BiLMConfig
     | FileConfig,
     Field(discriminator="kind"),
 ]
@@ -95,6 +99,9 @@ class Study(Section):
     probes: dict[Name, ProbeConfig] = Field({})
     tasks: tuple[str, ...] = ()
     protocol: ProtocolConfig = ProtocolConfig()
+    domains: dict[Name, DomainsConfig] = Field({})
+    nnlm: NNLMConfig | None = None
+    reverse_transfer: ReverseTransferConfig | None = None
     analysis: AnalysisConfig = AnalysisConfig()
     export: tuple[ExportFormat, ...] = ()
     report: ReportConfig = ReportConfig()

@@ -26,9 +26,7 @@ def share_vocabulary(*, spaces: Sequence[Path], output: Path) -> None:
     first, *others = [load_space(path).words for path in spaces]
     common = set(first).intersection(*others)
     if not common:
-        raise LexiscopeError(
-            "the spaces have no word in common", remedy="set protocol.vocabulary to 'own'"
-        )
+        raise LexiscopeError("the spaces have no word in common", remedy="set protocol.vocabulary to 'own'")
     logger.info("%d words are common to %d spaces, of %d", len(common), len(spaces), len(first))
     write_text(output, "".join(f"{word}\n" for word in first if word in common))
 

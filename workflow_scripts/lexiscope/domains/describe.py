@@ -93,6 +93,7 @@ def top_terms(
     total = np.asarray(weights.sum(axis=0)).ravel()
     sizes = np.bincount(labels[inside], minlength=n_domains)[:, None]
     contrast = sums / np.maximum(sizes, 1) - (total - sums) / np.maximum(n - sizes, 1)
+    contrast = np.round(contrast, 9)  # what is equal but for rounding is a tie
     found: list[list[str]] = []
     for row, size in zip(contrast, sizes[:, 0], strict=True):
         order = np.argsort(-row, kind="stable")[:TOP_TERMS]

@@ -155,8 +155,8 @@ def _is_message(name: str) -> bool:
 def body_of_message(message: str) -> str:
     """What the author of a Usenet message wrote: without header, signature and quotations.
 
-    The rules are near those of ``remove=("headers", "footers", "quotes")`` in scikit-learn's loader: 97 % of
-    the words that it leaves are left here, and 99 % of the words here are left there.
+    The rules are near those of ``remove=("headers", "footers", "quotes")`` in scikit-learn's loader: 97 %
+    of the words that it leaves are left here, and 99 % of the words left here are left by it.
 
     - The header ends at the first empty line. A message without one is all header.
     - The signature is the last block of lines after an empty line or one of dashes and the like, if the

@@ -36,8 +36,21 @@ class BiasPredictionConfig(Section):
     seed: int | None = Field(default=None, ge=0)
 
 
-ClaimRole = Literal["input", "output", "am", "word2vec", "glove", "fasttext", "centred"]
-"""The parts that spaces play in the claims of Derby et al. (2020)."""
+ClaimRole = Literal[
+    "input",
+    "output",
+    "am",
+    "word2vec",
+    "glove",
+    "fasttext",
+    "centred",
+    "word2vec_in_domain",
+    "word2vec_out_of_domain",
+    "domain_classifier_paragraphs",
+    "domain_classifier_sentences",
+    "bidirectional_lm",
+]
+"""The parts that spaces play in the claims of the papers."""
 
 
 class ClaimsConfig(Section):

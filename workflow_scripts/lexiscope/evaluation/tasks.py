@@ -14,7 +14,7 @@ from typing import Literal
 
 from lexiscope.errors import LexiscopeError
 
-Scale = Literal["correlation", "proportion"]
+Scale = Literal["correlation", "proportion", "perplexity"]
 
 BUILT_PROBES = "treebank_probing"
 """The task group of the probes that a study builds from treebanks; its datasets are ``probe/task``."""
@@ -35,7 +35,7 @@ class Measure:
     paper, table
         Where it is printed; empty where no paper prints it.
     scale
-        ``correlation`` (-1 to 1) or ``proportion`` (0 to 1).
+        ``correlation`` (-1 to 1), ``proportion`` (0 to 1) or ``perplexity`` (1 and more).
     baseline
         What a space that knows nothing gets: the chance level; None where the data decide it, as they do
         the share of the largest class.
@@ -257,9 +257,34 @@ TASKS: dict[str, TaskGroup] = {
     )
 }
 
+
+def _perplexity(key: str, label: str, paper: str, table: str) -> Dataset:
+    measure = Measure(
+        key, "perplexity", label, paper, table, "perplexity", None, split="test", higher_is_better=False
+    )
+    return Dataset(key, (measure,))
+
+
+LANGUAGE_MODELLING = TaskGroup(
+    "language_modelling",
+    "Language modelling",
+    (
+        _perplexity("nnlm_in", "NNLM-In", "derby2020", "table4"),
+        _perplexity("nnlm_out", "NNLM-Out", "derby2020", "table4"),
+        _perplexity("nnlm_tied", "NNLM-Tied", "derby2020", "table4"),
+        _perplexity("nnlm_baseline", "Baselines", "", "table4"),
+        _perplexity("lstm_lm", "LSTM", "verwimp2019", "table1"),
+        _perplexity("lstm_lm_compressed", "LSTM, compressed", "", "verwimp_table1"),
+    ),
+)
+"""What the language-modelling experiments of a study report. No task: a section of the study asks for them."""
+
+GROUPS = (*TASKS.values(), LANGUAGE_MODELLING)
+"""All groups of scores."""
+
 MEASURES: dict[tuple[str, str], Measure] = {
     (measure.dataset, measure.metric): measure
-    for group in TASKS.values()
+    for group in GROUPS
     for dataset in group.datasets
     for measure in dataset.measures
 }

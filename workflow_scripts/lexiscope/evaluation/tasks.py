@@ -277,7 +277,7 @@ LANGUAGE_MODELLING = TaskGroup(
         _perplexity("lstm_lm_compressed", "LSTM, compressed", "", "verwimp_table1"),
     ),
 )
-"""What the language-modelling experiments of a study report. No task: a section of the study asks for them."""
+"""What the language-modelling experiments report. No task: a section of the study asks for them."""
 
 GROUPS = (*TASKS.values(), LANGUAGE_MODELLING)
 """All groups of scores."""

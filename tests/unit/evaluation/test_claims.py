@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +17,7 @@ from lexiscope.evaluation.comparison import paired_difference
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.paired import holm
 from lexiscope.evaluation.scores import Evaluation, write_evaluation
-from lexiscope.evaluation.tasks import MEASURES, TASKS
+from lexiscope.evaluation.tasks import GROUPS, MEASURES
 from lexiscope.files import write_json
 
 KINDS = {
@@ -38,7 +40,7 @@ def task_of(dataset):
         return "treebank_probing"
     return next(
         group.name
-        for group in TASKS.values()
+        for group in GROUPS
         for member in group.datasets
         for measure in member.measures
         if measure.dataset == dataset
@@ -62,6 +64,10 @@ def fabricate(key, qualities, seed=0):
         elif metric == "two_vs_two_accuracy":
             truth, answers = np.ones(N_ITEMS), quality - luck
             parts = [(f"b{person}", slice(30 * person, 30 * (person + 1))) for person in range(5)]
+        elif metric == "perplexity":  # lengths of sentences, and their negative log-probabilities
+            scores[-1] = replace(scores[-1], higher_is_better=False)
+            truth = np.round(20 + 5 * gold).clip(2)
+            answers = truth * (6 - quality + 0.1 * generator.normal(size=N_ITEMS))
         else:
             truth = gold
             answers = quality * gold + (1 - quality) * generator.normal(size=N_ITEMS)
@@ -81,7 +87,9 @@ def fabricate(key, qualities, seed=0):
 def claims(tmp_path):
     """Test all claims on fabricated numbers; the rows by claim."""
 
-    def claims(qualities_by_key, *, spaces=SPACES, roles=None, bias=(), outputs=(), n_bootstrap=200):
+    def claims(
+        qualities_by_key, *, spaces=SPACES, roles=None, bias=(), outputs=(), n_bootstrap=200, corpus=None
+    ):
         scores, items = [], []
         for key, qualities in qualities_by_key.items():
             more = fabricate(key, qualities)
@@ -98,6 +106,7 @@ def claims(tmp_path):
                 output_spaces=outputs,
                 protocol={"n_bootstrap": n_bootstrap},
                 output=tmp_path / name,
+                experiment_corpus=corpus,
             )
         assert (tmp_path / "claims.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
         table = pq.read_table(tmp_path / "claims.parquet")
@@ -115,11 +124,10 @@ def claims(tmp_path):
 # -- the registry ----------------------------------------------------------------------------------
 
 
-def test_all_sets_of_the_claims_are_measures_or_language_models():
+def test_all_sets_of_the_claims_are_measures():
     assert [claim.number for claim in CLAIMS] == list(range(1, 23))
     keys = {key for claim in CLAIMS if isinstance(claim.test, Order) for key in claim.test.sets}
-    unknown = keys - set(MEASURES)
-    assert unknown == {(name, "perplexity") for name in ("nnlm_in", "nnlm_out", "nnlm_tied", "lstm_lm")}
+    assert keys <= set(MEASURES)
     assert len(set(ALL_SETS)) == len(ALL_SETS) == 9 + 7 + 4 + 5 + 7
 
 
@@ -134,11 +142,40 @@ def test_roles_fall_to_the_first_of_their_kind_that_fits():
         "other": {"kind": "lm_output"},
         "random": {"kind": "random"},
     }
-    assert fill_roles(spaces, {}) == {"output": "out", "am": "am"}
-    assert fill_roles(spaces, {"output": "other"}) == {"output": "other", "am": "other_am"}
+    none = {"no_embeddings": "(none)"}
+    assert fill_roles(spaces, {}) == none | {"output": "out", "am": "am"}
+    assert fill_roles(spaces, {"output": "other"}) == none | {"output": "other", "am": "other_am"}
     assert fill_roles(spaces, {"am": "random"})["am"] == "random"
     with pytest.raises(LexiscopeError, match=r"'am' is given to 'rendom'.*Did you mean 'random'"):
         fill_roles(spaces, {"am": "rendom"})
+
+
+TRANSFERRED = {
+    "news": {"kind": "word2vec", "corpus": "news"},
+    "own": {"kind": "word2vec", "corpus": "ptb"},
+    "later": {"kind": "word2vec", "corpus": "ptb"},
+    "by_sentence": {"kind": "domain_classifier", "level": "sentences", "domains": "d"},
+    "by_paragraph": {"kind": "domain_classifier", "level": "paragraphs", "domains": "d"},
+    "two_ways": {"kind": "bilm", "corpus": "ptb"},
+    "google": {"kind": "file"},
+}
+
+
+def test_the_roles_of_reverse_transfer():
+    found = fill_roles(TRANSFERRED, {}, "ptb")
+    assert found == {
+        "no_embeddings": "(none)",
+        "word2vec": "news",
+        "word2vec_in_domain": "own",
+        "word2vec_out_of_domain": "news",
+        "domain_classifier_sentences": "by_sentence",
+        "domain_classifier_paragraphs": "by_paragraph",
+        "bidirectional_lm": "two_ways",
+    }
+    without = fill_roles(TRANSFERRED, {})
+    assert found.keys() - without.keys() == {"word2vec_in_domain", "word2vec_out_of_domain"}
+    given = {"word2vec_out_of_domain": "google", "word2vec_in_domain": "later"}
+    assert fill_roles(TRANSFERRED, given, "ptb") == found | given
 
 
 # -- verdicts --------------------------------------------------------------------------------------
@@ -254,6 +291,60 @@ def test_the_effect_is_the_mean_of_the_sets_differences(claims):
     degrees = error**4 / sum((part.standard_error / 2) ** 4 / part.degrees for part in parts)
     assert rows[1]["p_value"] == pytest.approx(2 * t.sf(abs(rows[1]["effect"]) / error, degrees))
     assert "without ws353_similarity, ws353_relatedness, mturk287, ws353" in rows[1]["reason"]
+
+
+# -- language models -------------------------------------------------------------------------------
+
+TABLE_4 = [(name, "perplexity") for name in ("nnlm_in", "nnlm_out", "nnlm_tied")]
+
+
+def test_a_lower_perplexity_is_in_favour(claims):
+    order = ["glove", "fasttext", "word2vec", "lm_in", "lm_out", "am"]
+    qualities = {key: dict(zip(order, (0.1, 0.2, 0.3, 0.5, 0.6, 0.9), strict=True)) for key in TABLE_4}
+    rows = claims(qualities)
+    verdicts = {number: rows[number]["verdict"] for number in range(11, 15)}
+    assert verdicts == {11: "supported", 12: "contradicted", 13: "supported", 14: "supported"}
+    items = fabricate(TABLE_4[0], qualities[TABLE_4[0]])[1]
+
+    def perplexity(space):
+        own = [item for item in items if item.space == space]
+        return np.exp(sum(item.prediction for item in own) / sum(item.gold for item in own))
+
+    assert rows[11]["effect"] == pytest.approx(perplexity("lm_out") - perplexity("am"))
+    assert 0 < rows[11]["ci_low"] < rows[11]["effect"] < rows[11]["ci_high"]
+    assert rows[11]["n_used"] == rows[11]["n_total"] == N_ITEMS
+
+
+ORDER = ["by_paragraph", "by_sentence", "news", "(none)", "two_ways", "own"]
+REVERSE = dict(zip(ORDER, (0.1, 0.25, 0.4, 0.55, 0.7, 0.85), strict=True))
+
+
+def test_the_claims_of_reverse_transfer(claims):
+    rows = claims({("lstm_lm", "perplexity"): REVERSE}, spaces=TRANSFERRED, corpus="ptb")
+    assert {rows[number]["verdict"] for number in range(17, 22)} == {"supported"}
+    assert [rows[number]["spaces"] for number in range(17, 22)] == [
+        "own > (none)",
+        "(none) > news",
+        "(none) > by_paragraph, by_sentence",
+        "by_sentence > by_paragraph",
+        "two_ways > (none)",
+    ]
+    rows = claims({("lstm_lm", "perplexity"): REVERSE}, spaces=TRANSFERRED)
+    assert rows[17]["reason"] == "no space plays the part of word2vec_in_domain"
+    roles = {"word2vec_in_domain": "by_paragraph", "bidirectional_lm": "news"}
+    rows = claims({("lstm_lm", "perplexity"): REVERSE}, spaces=TRANSFERRED, roles=roles)
+    assert [rows[number]["verdict"] for number in (17, 21)] == ["contradicted"] * 2
+
+
+def test_models_with_a_compression_layer_stand_in_for_those_without(claims):
+    rest = {"(none)": 0.5}
+    rows = claims(
+        {("lstm_lm", "perplexity"): rest, ("lstm_lm_compressed", "perplexity"): REVERSE},
+        spaces=TRANSFERRED,
+        corpus="ptb",
+    )
+    assert rows[20]["verdict"] == "supported"
+    assert "on models with a compression layer in place of those without" in rows[20]["reason"]
 
 
 # -- what is missing -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -289,6 +290,41 @@ def test_several_seeds_are_averaged_item_by_item(compare):
     assert (row["seed_a"], row["seed_b"]) == (None, 1)
     assert row["method"].endswith("a=mean over seeds 3, 7")
     assert row["method"].startswith("test=t from paired bootstrap over items")
+
+
+def test_the_lower_perplexity_is_the_better_one(compare):
+    generator = np.random.default_rng(2)
+    lengths = generator.integers(3, 40, 200)
+    spaces = ("am", "(none)", "(kneser-ney 5)")
+    surprise = {space: 4 + 0.3 * place for place, space in enumerate(spaces)}
+    scores, items, nats = [], [], {}
+    for space, seeds in zip(spaces, ((1, 2), (1, 2), (0,)), strict=True):
+        for seed in seeds:
+            nats[space, seed] = lengths * (surprise[space] + generator.normal(0, 0.2, 200))
+            place = {"task": "language_modelling", "seed": seed}
+            scores.append(replace(score(space, "lstm_lm", "perplexity", **place), higher_is_better=False))
+            items += items_of(space, "lstm_lm", nats[space, seed], lengths, **place)
+
+    def perplexity(space, rows=slice(None)):
+        own = [
+            np.exp(n[rows].sum() / lengths[rows].sum()) for (name, _), n in nats.items() if name == space
+        ]
+        return np.mean(own)
+
+    rows = {(row["space_a"], row["space_b"]): row for row in compare(scores, items)}
+    assert list(rows) == list(itertools.combinations(spaces, 2))
+    drawn = np.concatenate(list(resample_counts(200, n_resamples=100, seed=1111, name="lstm_lm")))
+    for (a, b), row in rows.items():
+        assert row["difference"] == pytest.approx(perplexity(b) - perplexity(a))
+        assert 0 < row["ci_low"] < row["difference"] < row["ci_high"]
+        gaps = [
+            perplexity(b, own) - perplexity(a, own)
+            for own in (np.repeat(np.arange(200), counts) for counts in drawn)
+        ]
+        error = np.std(gaps) * np.sqrt(200 / 199)
+        assert row["p_value"] == pytest.approx(2 * t.sf(row["difference"] / error, 199))
+        assert (row["seed_a"], row["n_common"]) == (None, 200)
+    assert rows["am", "(kneser-ney 5)"]["seed_b"] == 0
 
 
 def test_nothing_in_common_and_nothing_defined_is_said(compare):

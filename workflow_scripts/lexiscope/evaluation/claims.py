@@ -32,6 +32,8 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.bias_claims import weigh_bias_against_count, weigh_bias_prediction
 from lexiscope.evaluation.claims_registry import (
     CLAIMS,
+    NO_EMBEDDINGS,
+    NO_SPACE,
     ROLE_KINDS,
     BiasTracksCount,
     Claim,
@@ -92,6 +94,7 @@ def judge_claims(
     output_spaces: Sequence[Path] = (),
     protocol: Mapping[str, Any],
     output: Path,
+    experiment_corpus: str | None = None,
 ) -> None:
     """Test the claims of `CLAIMS` on the scores of a study, and write one row for each.
 
@@ -100,11 +103,9 @@ def judge_claims(
     scores, items
         The tables of all scores and of all items.
     spaces
-        The study's spaces: their settings, of which ``kind`` and ``of`` are read, by name.
+        The study's spaces: their settings, of which those that `fill_roles` names are read, by name.
     roles
-        The space that plays a role. Other roles are played by the first space of their kind (see
-        `ROLE_KINDS`); one that is derived from another must come from the space in the role ``output``,
-        if there is one that does.
+        The space that plays a role; other roles are given out by `fill_roles`.
     bias_predictions
         The products of `predict_bias`.
     output_spaces
@@ -113,6 +114,9 @@ def judge_claims(
         Fields of `ProtocolConfig`, for the number of resamples, their seed and the confidence.
     output
         The Parquet file to write, with the columns of `ClaimRow`.
+    experiment_corpus
+        What the language models of the reverse-transfer experiment are trained on; it tells word2vec from
+        their own domain from that of another. None leaves both roles empty unless they are given.
 
     Raises
     ------
@@ -120,7 +124,7 @@ def judge_claims(
         If a role is given to a space that the study does not have, or a file cannot be read.
     """
     rules = ProtocolConfig.model_validate(dict(protocol))
-    players = fill_roles(spaces, roles)
+    players = fill_roles(spaces, roles, experiment_corpus)
     # One thread: the sums, and so the bytes, do not depend on how many there are.
     with threadpool_limits(limits=1):
         orders = [claim.test for claim in CLAIMS if isinstance(claim.test, Order)]
@@ -141,8 +145,27 @@ def judge_claims(
     write_table(pa.table(columns, schema=CLAIM_SCHEMA), output)
 
 
-def fill_roles(spaces: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
+def fill_roles(
+    spaces: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, str],
+    experiment_corpus: str | None = None,
+) -> dict[str, str]:
     """The space that plays each role, for the roles that a space of the study can play.
+
+    A role that is not given is played by the first space of its kind (see `ROLE_KINDS`); one that is derived
+    from another (``of``) must come from the space in the role ``output``, if there is one that does. In the
+    experiment of Verwimp & Bellegarda (2019) they are the first domain classifier of each ``level``, the
+    first bi-LSTM language model, and the first word2vec whose ``corpus`` is that of the experiment, or is
+    not; the model without pre-trained vectors has no space.
+
+    Parameters
+    ----------
+    spaces
+        Settings of the study's spaces, by name.
+    given
+        Space by role.
+    experiment_corpus
+        Corpus of the reverse-transfer experiment, if there is one.
 
     Raises
     ------
@@ -162,7 +185,23 @@ def fill_roles(spaces: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]
         derived = [name for name in fitting if spaces[name].get("of") == output]
         if derived or fitting:
             players[role] = (derived or fitting)[0]
-    return players | dict(given)
+    for name, settings in spaces.items():
+        if (part := _reverse_transfer_role(settings, experiment_corpus)) is not None:
+            players.setdefault(part, name)
+    return {NO_EMBEDDINGS: NO_SPACE} | players | dict(given)
+
+
+def _reverse_transfer_role(settings: Mapping[str, Any], experiment_corpus: str | None) -> str | None:
+    """The role that a space could play in the experiment of Verwimp & Bellegarda (2019)."""
+    kind = settings["kind"]
+    if kind == "domain_classifier":
+        return f"domain_classifier_{settings.get('level', 'paragraphs')}"
+    if kind == "bilm":
+        return "bidirectional_lm"
+    if kind == "word2vec" and experiment_corpus is not None:
+        own = settings.get("corpus") == experiment_corpus
+        return "word2vec_in_domain" if own else "word2vec_out_of_domain"
+    return None
 
 
 def judge(claims: Sequence[Claim], findings: Sequence[Finding], *, alpha: float) -> list[ClaimRow]:

@@ -30,7 +30,13 @@ ROLE_KINDS = {
     "fasttext": "fasttext",
     "centred": "centred",
 }
-"""The kind of space that plays a role unless the study names one."""
+"""The kind of space that plays a role unless the study names one; the others are told in `claims`."""
+
+NO_EMBEDDINGS = "no_embeddings"
+"""The role of the language model without pre-trained vectors, which no space can play."""
+
+NO_SPACE = "(none)"
+"""Stands in the scores for such a model's space."""
 
 SIX = ("input", "output", "am", "word2vec", "glove", "fasttext")
 """The spaces that Derby et al. (2020) compare."""

@@ -15,6 +15,9 @@ from lexiscope.evaluation.tasks import PROBES
 
 SpacePair = tuple[str, str]
 
+COMPRESSED = "_compressed"
+"""Ends the name of a dataset of language models with a compression layer on pre-trained vectors."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -135,10 +138,14 @@ class Evidence:
         return [(a, b) for a in spaces[0] for b in spaces[1] if a != b and {a, b} <= scored]
 
     def sets(self, order: Order) -> Sets:
-        """The sets on which a claim can be tested: its own, or what stands in for SentEval's probes."""
+        """The sets on which a claim can be tested: its own, or what stands in for them."""
         present = [key for key in order.sets if key in self.headlines and self.pairs(order, key)]
         if present:
             return Sets(present, [key for key in order.sets if key not in present])
+        compressed = [(f"{dataset}{COMPRESSED}", metric) for dataset, metric in order.sets]
+        usable = [key for key in compressed if key in self.headlines and self.pairs(order, key)]
+        if usable:
+            return Sets(usable, [], "models with a compression layer in place of those without")
         keys: list[Key] = []
         names: dict[str, None] = {}
         for dataset, metric in order.sets:
@@ -147,19 +154,20 @@ class Evidence:
             xprobe = (f"xprobe_{dataset}", metric)
             built = [key for key in self.headlines if key[0].endswith(f"/{dataset}") and key[1] == metric]
             for name, candidates in (("X-Probe", [xprobe]), ("probes built from treebanks", built)):
-                usable = [key for key in candidates if key in self.headlines and self.pairs(order, key)]
-                if usable:
-                    keys += usable
+                found = [key for key in candidates if key in self.headlines and self.pairs(order, key)]
+                if found:
+                    keys += found
                     names[name] = None
                     break
         replaced = [*(key[0].removeprefix("xprobe_").rpartition("/")[2] for key in keys)]
         missing = [key for key in order.sets if key[0] not in replaced]
-        return Sets(keys, missing, " and ".join(names))
+        stand_in = f"{' and '.join(names)} in place of SentEval's probing sets" if names else ""
+        return Sets(keys, missing, stand_in)
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The numbers a claim is tested on, those it lacks, and what stands in for SentEval's own."""
+    """The numbers a claim is tested on, those it lacks, and what stands in for what."""
 
     keys: list[Key]
     missing: list[Key]
@@ -208,7 +216,7 @@ def weigh_order(order: Order, evidence: Evidence) -> Finding:
         f"no space plays the part of {', '.join(absent)}" if absent else "",
         f"no scores of {', '.join(sorted(unscored))}" if unscored else "",
         _names([*sets.missing, *unusable], prefix="without "),
-        f"on {sets.stand_in} in place of SentEval's probing sets" if sets.stand_in else "",
+        f"on {sets.stand_in}" if sets.stand_in else "",
     ]
     return Finding(
         described,

@@ -49,7 +49,9 @@ class Scripted:
         seed: int,
     ) -> Scripted:
         self.calls.append(fits)
-        self.valid_accuracy = self.accuracy if len(self.calls) == 1 else np.full(len(fits), np.nan)
+        # Final fits, which have no held-out rows, come last.
+        unscored = np.full(len(fits) - len(self.accuracy), np.nan)
+        self.valid_accuracy = np.concatenate([self.accuracy, unscored])
         return self
 
     def predict(
@@ -78,9 +80,9 @@ def test_nested_folds_are_scikit_learns(script) -> None:
     classifier = script(accuracy.ravel())
     result = cross_validate(features, labels, 2, config=settings(), seed=5)
 
-    grid, finals = classifier.calls
-    np.testing.assert_array_equal(grid.l2, np.tile(L2, 16))
-    np.testing.assert_array_equal(grid.subset_of, np.repeat(np.arange(16), 3))
+    (grid,) = classifier.calls
+    np.testing.assert_array_equal(grid.l2, np.tile(L2, 16 + 4))
+    np.testing.assert_array_equal(grid.subset_of, np.repeat(np.arange(16 + 4), 3))
     split = StratifiedKFold(n_splits=4, shuffle=True, random_state=1111)
     subset = 0
     for fold, (train, test) in enumerate(split.split(features, labels)):
@@ -88,10 +90,9 @@ def test_nested_folds_are_scikit_learns(script) -> None:
             np.testing.assert_array_equal(np.flatnonzero(grid.train[subset]), train[inner_train])
             np.testing.assert_array_equal(np.flatnonzero(grid.valid[subset]), train[inner_valid])
             subset += 1
-        np.testing.assert_array_equal(np.flatnonzero(finals.train[fold]), train)
-        assert (result.predictions[test] == fold).all()
-    np.testing.assert_array_equal(finals.l2, [L2[0], L2[1], L2[2], L2[0]])
-    assert not finals.valid.any()
+        np.testing.assert_array_equal(np.flatnonzero(grid.train[16 + fold]), train)
+        assert (result.predictions[test] == 16 * 3 + 3 * fold + fold % 3).all()
+    assert not grid.valid[16:].any()
     assert result.valid_accuracy == pytest.approx(0.75)  # mean of 0.6, 0.7, 0.8, 0.9
 
 
@@ -100,15 +101,15 @@ def test_folds_of_the_training_part_are_drawn_by_the_seed(script) -> None:
     accuracy = np.tile([0.5, 0.7, 0.6], 4)
     classifier = script(accuracy)
     tuned = tune_by_folds(features, labels, features[:7], 2, config=settings(), seed=5)
-    grid, final = classifier.calls
+    (grid,) = classifier.calls
     split = StratifiedKFold(n_splits=4, shuffle=True, random_state=5)
     for subset, (train, valid) in enumerate(split.split(features, labels)):
         np.testing.assert_array_equal(np.flatnonzero(grid.train[subset]), train)
         np.testing.assert_array_equal(np.flatnonzero(grid.valid[subset]), valid)
-    assert final.train.all()
-    assert final.l2.tolist() == [L2[1]]
+    assert grid.train[4].all()
+    assert not grid.valid[4].any()
     assert (tuned.l2, tuned.valid_accuracy) == (L2[1], pytest.approx(0.7))
-    assert tuned.predictions.tolist() == [0] * 7
+    assert tuned.predictions.tolist() == [4 * 3 + 1] * 7
 
 
 def test_a_split_is_fitted_once(script) -> None:

@@ -7,6 +7,7 @@ examples: callers sort them as SentEval does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,28 +95,17 @@ def cross_validate(
         If a class is too rare for the folds, or there is one class only.
     """
     _check_classes(labels, n_classes, config.kfold, nested=True)
-    train_fits = choose_classifier(config)
     outer = _folds(labels, config.kfold, NESTED_FOLDS_SEED)
     inner = []
     for train, _ in outer:
         rows = np.flatnonzero(train)
         for inner_train, inner_valid in _folds(labels[rows], config.kfold, NESTED_FOLDS_SEED):
             inner.append((_mask(len(labels), rows[inner_train]), _mask(len(labels), rows[inner_valid])))
-    grid = _grid(inner, config.l2)
-    accuracy = train_fits(features, labels, n_classes, grid, config=config, seed=seed).valid_accuracy
-    means = accuracy.reshape(config.kfold, config.kfold, len(config.l2)).mean(axis=1)
+    finals = [train for train, _ in outer]
+    trained = _train(features, labels, n_classes, inner, finals, config, seed)
+    means = trained.accuracy.reshape(config.kfold, config.kfold, len(config.l2)).mean(axis=1)
     chosen = [_choose(row) for row in means]
-
-    answers = _answer(
-        [features[test] for _, test in outer],
-        features,
-        labels,
-        n_classes,
-        [train for train, _ in outer],
-        [config.l2[index] for index in chosen],
-        config,
-        seed,
-    )
+    answers = trained.answer([features[test] for _, test in outer], chosen)
     predictions = np.empty(len(labels), dtype=np.int64)
     for (_, test), answer in zip(outer, answers, strict=True):
         predictions[test] = answer
@@ -147,16 +137,12 @@ def tune_by_folds(
         If a class is too rare for the folds, or there is one class only.
     """
     _check_classes(train_y, n_classes, config.kfold)
-    train_fits = choose_classifier(config)
     folds = _folds(train_y, config.kfold, seed)
-    grid = _grid(folds, config.l2)
-    accuracy = train_fits(train_x, train_y, n_classes, grid, config=config, seed=seed).valid_accuracy
-    means = accuracy.reshape(config.kfold, len(config.l2)).mean(axis=0)
-    index = _choose(means)
     everything = np.ones(len(train_y), dtype=np.bool_)
-    (predictions,) = _answer(
-        [test_x], train_x, train_y, n_classes, [everything], [config.l2[index]], config, seed
-    )
+    trained = _train(train_x, train_y, n_classes, folds, [everything], config, seed)
+    means = trained.accuracy.reshape(config.kfold, len(config.l2)).mean(axis=0)
+    index = _choose(means)
+    (predictions,) = trained.answer([test_x], [index])
     return Tuned(predictions, float(means[index]), config.l2[index])
 
 
@@ -242,30 +228,59 @@ def _choose(accuracy: NDArray[np.float64]) -> int:
     return int(np.argmax([round(100 * value, PERCENT_DECIMALS) for value in accuracy.tolist()]))
 
 
-def _answer(
-    questions: list[Features],
+@dataclass(frozen=True)
+class _Trained:
+    """Classifiers of folds, and what gives the final answers.
+
+    Attributes
+    ----------
+    accuracy
+        (n_folds · n_l2,): on the held-out rows of each fold, with each regulariser.
+    answer
+        From questions, one matrix (n, d) for each final part, and the number of the regulariser chosen for
+        each, to their classes.
+    """
+
+    accuracy: NDArray[np.float64]
+    answer: Callable[[list[Features], list[int]], list[Labels]]
+
+
+def _train(
     features: Features,
     labels: Labels,
     n_classes: int,
-    parts: list[NDArray[np.bool_]],
-    l2: list[float],
+    folds: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]],
+    finals: list[NDArray[np.bool_]],
     config: ClassifierConfig,
     seed: int,
-) -> list[Labels]:
-    """Classes of each of ``questions``, by a final fit on the rows of its part with its regulariser."""
+) -> _Trained:
+    """Fit every fold with every regulariser; the final parts too, at once or when one is chosen."""
     train_fits = choose_classifier(config)
     if not train_fits.holds_out_for_refit:
-        masks = np.array(parts)
-        fits = Fits(masks, np.zeros_like(masks), np.arange(len(parts)), np.array(l2))
-        fitted = train_fits(features, labels, n_classes, fits, config=config, seed=seed)
-        return [fitted.predict(x, np.array([number]))[0] for number, x in enumerate(questions)]
-    # One by one, not on shared batches: so each is SentEval's own fit but for rounding, at little cost.
+        # All together, with regularisers that nobody will choose: that costs less than a second call.
+        unscored = [(part, np.zeros_like(part)) for part in finals]
+        grid = _grid(folds + unscored, config.l2)
+        fitted = train_fits(features, labels, n_classes, grid, config=config, seed=seed)
+        n_scored = len(folds) * len(config.l2)
+
+        def predict(questions: list[Features], chosen: list[int]) -> list[Labels]:
+            which = n_scored + np.arange(len(finals)) * len(config.l2) + np.array(chosen)
+            return [fitted.predict(x, one[None])[0] for x, one in zip(questions, which, strict=True)]
+
+        return _Trained(fitted.valid_accuracy[:n_scored], predict)
+
+    # The final fits one by one, not on shared batches: each is SentEval's own but for rounding.
     from lexiscope.evaluation.classifiers.adam import refit
 
-    answers = []
-    with Progress("final fits", total=len(parts), unit="fit") as progress:
-        for x, part, value in zip(questions, parts, l2, strict=True):
-            fitted = refit(features, labels, n_classes, part, value, config=config, seed=seed)
-            answers.append(fitted.predict(x)[0])
-            progress.advance()
-    return answers
+    def refit_all(questions: list[Features], chosen: list[int]) -> list[Labels]:
+        answers = []
+        with Progress("final fits", total=len(finals), unit="fit") as progress:
+            for x, part, index in zip(questions, finals, chosen, strict=True):
+                final = refit(features, labels, n_classes, part, config.l2[index], config=config, seed=seed)
+                answers.append(final.predict(x)[0])
+                progress.advance()
+        return answers
+
+    grid = _grid(folds, config.l2)
+    fitted = train_fits(features, labels, n_classes, grid, config=config, seed=seed)
+    return _Trained(fitted.valid_accuracy, refit_all)

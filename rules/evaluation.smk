@@ -182,6 +182,7 @@ rule judge_claims:
     params:
         spaces={name: settings_of(STUDY.spaces[name]) for name in PLAN.plain_spaces},
         roles=STUDY.analysis.claims.roles,
+        experiment_corpus=STUDY.reverse_transfer and STUDY.reverse_transfer.corpus,
         protocol=settings_of(STUDY.protocol),
         code=digest("judge_claims"),
     script:

@@ -81,7 +81,7 @@ rule count_ngrams:
     benchmark:
         f"{TIMINGS}/count_ngrams.tsv"
     conda:
-        "../envs/core.yaml"
+        "../envs/torch.yaml"
     resources:
         mem_mb=megabytes(2000, per_input_mb=400),
         runtime=minutes(2),
@@ -163,3 +163,34 @@ rule probe_ranks:
         code=digest("probe_ranks"),
     script:
         "../workflow_scripts/probe_ranks.py"
+
+
+rule train_multi_task:
+    """Train language models that predict the domain of their text as well."""
+    input:
+        labelled=[
+            domains_folder(task.domains)
+            for experiment in [STUDY.reverse_transfer]
+            if experiment and (task := experiment.multi_task)
+        ],
+    output:
+        figures=f"{RESULTS}/language_modelling/multi_task.json",
+    log:
+        f"{LOGS}/train_multi_task.log",
+    benchmark:
+        f"{TIMINGS}/train_multi_task.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: experiment_threads("reverse_transfer")
+    resources:
+        mem_mb=megabytes(6000, per_input_mb=10),
+        runtime=minutes(0.2),
+        gpu=GPUS,
+    params:
+        config=settings_of(STUDY.reverse_transfer),
+        protocol=settings_of(STUDY.protocol),
+        device=STUDY.device,
+        checkpoint=f"{RESULTS}/checkpoints/language_modelling/multi_task",
+        code=digest("train_multi_task"),
+    script:
+        "../workflow_scripts/train_multi_task.py"

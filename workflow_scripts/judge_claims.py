@@ -9,6 +9,7 @@ judge_claims(
     roles=snakemake.params.roles,
     bias_predictions=snakemake.input.bias_predictions,
     output_spaces=snakemake.input.output_spaces,
+    experiment_corpus=snakemake.params.experiment_corpus,
     protocol=snakemake.params.protocol,
     output=snakemake.output.claims,
     log=snakemake.log[0],

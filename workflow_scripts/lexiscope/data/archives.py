@@ -73,7 +73,7 @@ def extract_members(
     targets = {_plain(member): _inside(folder, path) for member, path in members.items()}
     _inspect(archive, set(targets), max_bytes)
     with Progress(f"unpacking {archive.name}", total=len(targets), unit="file") as progress:
-        for entry in _entries(archive):
+        for entry in entries(archive):
             if entry.name not in targets:
                 continue
             with atomic_path(targets[entry.name]) as temporary:
@@ -109,7 +109,7 @@ def read_members(
         raise LexiscopeError("no such file", where=archive)
     seen: set[str] = set()
     total = 0
-    for entry in _entries(archive):
+    for entry in entries(archive):
         # A folder's path may be one that a file wanted could have.
         if entry.is_folder or not wanted(entry.name):
             continue
@@ -119,7 +119,7 @@ def read_members(
             raise LexiscopeError(
                 f"unpacks to more than the limit of {max_total_bytes} bytes", where=archive
             )
-        with _damage_told(archive), entry.open() as stream:
+        with damage_told(archive), entry.open() as stream:
             content = stream.read(entry.size + 1)
         if len(content) != entry.size:
             raise LexiscopeError(
@@ -130,7 +130,7 @@ def read_members(
 
 def _inspect(archive: Path, wanted: set[str], max_bytes: int) -> None:
     seen: set[str] = set()
-    for entry in _entries(archive):
+    for entry in entries(archive):
         if entry.name in wanted:
             _check_entry(archive, entry, seen, max_bytes)
     if missing := sorted(wanted - seen):
@@ -152,11 +152,11 @@ def _check_entry(archive: Path, entry: _Entry, seen: set[str], max_bytes: int) -
 
 def _write(archive: Path, entry: _Entry, path: Path) -> None:
     written = 0
-    with _damage_told(archive):
+    with damage_told(archive):
         stream = entry.open()
     with stream, path.open("wb") as output:
         while True:
-            with _damage_told(archive):
+            with damage_told(archive):
                 chunk = stream.read(CHUNK_BYTES)
             if not chunk:
                 break
@@ -166,10 +166,10 @@ def _write(archive: Path, entry: _Entry, path: Path) -> None:
         raise LexiscopeError(f"{entry.name!r} has {written} bytes, {entry.size} stated", where=archive)
 
 
-def _entries(archive: Path) -> Iterator[_Entry]:
+def entries(archive: Path) -> Iterator[_Entry]:
     with archive.open("rb") as stream:
         is_zip = stream.read(2) == b"PK"
-    with _damage_told(archive):
+    with damage_told(archive):
         yield from _zip_entries(archive) if is_zip else _tar_entries(archive)
 
 
@@ -202,7 +202,7 @@ def _zip_entries(archive: Path) -> Iterator[_Entry]:
 
 
 @contextlib.contextmanager
-def _damage_told(archive: Path) -> Iterator[None]:
+def damage_told(archive: Path) -> Iterator[None]:
     """Turn what the readers of archives raise into one error (gzip and bzip2 tell of damage by OSError)."""
     try:
         yield

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
-from lexiscope.data.archives import _damage_told, _entries
+from lexiscope.data.archives import damage_told, entries
 from lexiscope.data.receipt import Receipt
 from lexiscope.errors import LexiscopeError
 from lexiscope.files import open_binary
@@ -121,13 +121,13 @@ def read_texts(files: Sequence[TreebankFile], format_: TreebankFormat) -> Iterat
 
 
 def _members(file: TreebankFile, format_: TreebankFormat) -> Iterator[TreebankText]:
-    for entry in _entries(file.path):
+    for entry in entries(file.path):
         if format_of_file(entry.name) != format_ or not entry.is_regular_file:
             continue
         where = f"{file.path}:{entry.name}"
         if entry.size > MAX_TEXT_BYTES:
             raise LexiscopeError(f"unpacks to {entry.size} bytes, over the limit", where=where)
-        with _damage_told(file.path):
+        with damage_told(file.path):
             stream = entry.open()
         with stream:
             lines = _lines(stream, where, file.path)
@@ -141,7 +141,7 @@ def _is_archive(path: Path) -> bool:
 def _lines(stream: IO[bytes], where: str, file: Path) -> Lines:
     number = 0
     while True:
-        with _damage_told(file):
+        with damage_told(file):
             raw = stream.readline()
         if not raw:
             return

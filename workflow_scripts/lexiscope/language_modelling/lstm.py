@@ -11,11 +11,15 @@ nonlinearities, gradients of weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+CACHED_BYTES = 1 << 22
+"""Size of weights that stay in a processor's cache from step to step."""
 
 
 def lstm_layer(
@@ -122,9 +126,26 @@ def recurrence(
     states = before.new_empty(n_models, n_steps + 1, n_streams, hidden)
     cells = c.new_empty(n_models, n_steps + 1 if keep else 2, n_streams, hidden)
     gates = c.new_empty(n_models, n_steps if keep else 1, n_streams, width)
-    summed = before.new_empty(n_models, n_streams, width)
     squashed = c.new_empty(n_models, n_steps if keep else 1, n_streams, hidden)
     states[:, 0], cells[:, 0 if keep else n_steps % 2 - 1] = h, c
+    for part in _cached_models(w_hh):
+        _run(before[part], states[part], cells[part], gates[part], squashed[part], w_hh[part], keep)
+    return states, cells, gates, squashed
+
+
+def _run(
+    before: Tensor,
+    states: Tensor,
+    cells: Tensor,
+    gates: Tensor,
+    squashed: Tensor,
+    w_hh: Tensor,
+    keep: bool,
+) -> None:
+    """The loop of `recurrence`, which fills its tensors."""
+    n_models, n_steps, n_streams, width = before.shape
+    hidden = width // 4
+    summed = before.new_empty(n_models, n_streams, width)
     w = w_hh.transpose(1, 2)
     # Views of all steps are made at once, which is quicker than indexing at each.
     shares, state_at, cell_at, gate_at = (x.unbind(1) for x in (before, states, cells, gates))
@@ -145,35 +166,50 @@ def recurrence(
         cell.addcmul_(i, g)
         torch.tanh(cell, out=squashed_at[at])
         state_at[step + 1].copy_(o.mul(squashed_at[at]))
-    return states, cells, gates, squashed
 
 
 def _backward_recurrence(
     d_outputs: Tensor, w_hh: Tensor, cells: Tensor, gates: Tensor, squashed: Tensor
 ) -> Tensor:
     """Gradient of the gates before their nonlinearities, (K, T, B, 4h), of the type of ``w_hh``."""
-    n_models, n_steps, n_streams, width = gates.shape
-    hidden = width // 4
+    errors = torch.empty_like(gates, dtype=d_outputs.dtype)
+    for part in _cached_models(w_hh):
+        slopes, cell_slope = _slopes(cells[part], gates[part], squashed[part])
+        forget = gates[part].chunk(4, dim=-1)[1]
+        _run_back(errors[part], d_outputs[part], slopes, cell_slope, forget, w_hh[part])
+    return errors
+
+
+def _slopes(cells: Tensor, gates: Tensor, squashed: Tensor) -> tuple[Tensor, Tensor]:
+    """How gates before their nonlinearities act on the cell (i, f, g) and on the output (o), and the cell.
+
+    Returns
+    -------
+    Derivatives with respect to the gates, (K, T, B, 4, h), and of the output with respect to the cell.
+    """
     i, f, g, o = gates.chunk(4, dim=-1)
-    # How the gates act on the cell (i, f, g) and on the output (o), and the cell on the output.
-    slopes = torch.empty_like(gates).view(n_models, n_steps, n_streams, 4, hidden)
+    slopes = torch.empty_like(gates).view(*gates.shape[:3], 4, -1)
     d_i, d_f, d_g, d_o = slopes.unbind(3)
     torch.addcmul(i, i, i, value=-1, out=d_i).mul_(g)
     torch.addcmul(f, f, f, value=-1, out=d_f).mul_(cells[:, :-1])
     torch.mul(g, g, out=d_g).mul_(i).neg_().add_(i)
     torch.addcmul(o, o, o, value=-1, out=d_o).mul_(squashed)
-    cell_slope = squashed.square().neg_().add_(1).mul_(o)
+    return slopes, squashed.square().neg_().add_(1).mul_(o)
 
-    errors = d_outputs.new_empty(n_models, n_steps, n_streams, width)
-    d_c = torch.zeros_like(cells[:, 0])
+
+def _run_back(
+    errors: Tensor, d_outputs: Tensor, slopes: Tensor, cell_slope: Tensor, f: Tensor, w_hh: Tensor
+) -> None:
+    """The loop of `_backward_recurrence`, which fills ``errors``."""
+    d_c = torch.zeros_like(cell_slope[:, 0])
     d_gates = torch.empty_like(slopes[:, 0])  # (K, B, 4, h)
-    d_before, d_through = d_gates[:, :, :3], d_gates[:, :, 3]
-    flat = d_gates.flatten(2)
+    d_before, d_through, flat = d_gates[:, :, :3], d_gates[:, :, 3], d_gates.flatten(2)
     d_output_at, error_at, forget_at = (x.unbind(1) for x in (d_outputs, errors, f))
-    cell_slope_at, output_slope_at = cell_slope.unbind(1), d_o.unbind(1)
+    cell_slope_at, output_slope_at = cell_slope.unbind(1), slopes[:, :, :, 3].unbind(1)
     slope_at = slopes[:, :, :, :3].unbind(1)
-    for step in reversed(range(n_steps)):
-        if step == n_steps - 1:
+    last = len(error_at) - 1
+    for step in range(last, -1, -1):
+        if step == last:
             d_h = d_output_at[step].float()
         else:
             d_h = torch.baddbmm(d_output_at[step], error_at[step + 1], w_hh).float()
@@ -182,4 +218,15 @@ def _backward_recurrence(
         torch.mul(output_slope_at[step], d_h, out=d_through)
         error_at[step].copy_(flat)
         d_c.mul_(forget_at[step])
-    return errors
+
+
+def _cached_models(w_hh: Tensor) -> Iterator[slice]:
+    """Models that go through the steps together: as many as a processor's cache holds the weights of.
+
+    Weights are read at every step. Those of all models in turn would come from memory each time, where
+    those of a few stay in the cache over all steps; a GPU is faster with all at once.
+    """
+    n_models, size = len(w_hh), w_hh[0].numel() * w_hh.element_size()
+    step = n_models if w_hh.is_cuda else max(1, CACHED_BYTES // size)
+    for first in range(0, n_models, step):
+        yield slice(first, first + step)

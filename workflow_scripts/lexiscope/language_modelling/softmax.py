@@ -158,9 +158,13 @@ def target_log_probabilities(
 
 
 def _blocks(outputs: Tensor, n_words: int) -> Iterator[tuple[slice, slice]]:
-    """Models and rows whose logits are made together."""
+    """Models and rows whose logits are made together.
+
+    On a processor, models whose logits do not fit its cache together are better off one after another.
+    """
     n_models, n_rows, _ = outputs.shape
-    models = max(1, LOGITS_AT_ONCE // max(1, n_rows * n_words))
+    together = LOGITS_AT_ONCE if outputs.is_cuda else CACHED_LOGITS
+    models = max(1, together // max(1, n_rows * n_words))
     rows = max(1, LOGITS_AT_ONCE // n_words)
     for first in range(0, n_models, models):
         for start in range(0, n_rows, rows):

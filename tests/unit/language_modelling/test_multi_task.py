@@ -100,16 +100,16 @@ def test_the_same_seed_gives_the_same_order(labelled, data):
     assert again.sha256 == data.sha256 != other.sha256
 
 
-def test_max_tokens_keeps_whole_paragraphs(labelled, data):
+def test_max_tokens_keeps_whole_paragraphs_of_all_parts(labelled, data):
     less = DomainText.read(labelled, vocabulary_size=None, max_tokens=100, seed=1)
-    whole = sentences_of(data, "train")
-    kept = sentences_of(less, "train")
-    assert kept == whole[: len(kept)]
-    assert len(kept) % 2 == 0
-    following = sum(len(words) + 1 for _, words in whole[: len(kept) + 2])
-    assert less.text.n_tokens("train") <= 100 < following
-    assert less.text.n_tokens("test") == data.text.n_tokens("test")
-    with pytest.raises(LexiscopeError, match="no paragraph has at most 2 tokens"):
+    for split in SPLITS:
+        whole, kept = sentences_of(data, split), sentences_of(less, split)
+        assert kept == whole[: len(kept)]
+        assert len(kept) % 2 == 0
+        following = sum(len(words) + 1 for _, words in whole[: len(kept) + 2])
+        limit = data.text.n_tokens(split) * 100 / data.text.n_tokens("train")
+        assert less.text.n_tokens(split) <= limit < following
+    with pytest.raises(LexiscopeError, match="no paragraph remains in the part 'train'"):
         DomainText.read(labelled, vocabulary_size=None, max_tokens=2, seed=1)
 
 

@@ -62,7 +62,8 @@ class DomainText:
         vocabulary_size
             Words of the vocabulary, ``<unk>`` and ``</s>`` not counted; None for all of the training part.
         max_tokens
-            Of the training part, whole paragraphs of so many tokens at most, ``</s>`` included.
+            Of the training part, whole paragraphs of so many tokens at most, ``</s>`` included; of the
+            other parts the same share, as all of them would take far longer to read than to train on it.
         seed
             Of the order.
 
@@ -82,15 +83,20 @@ class DomainText:
         )
         splits: dict[Split, NDArray[np.int32]] = {}
         labels: dict[Split, NDArray[np.int64]] = {}
+        share = 1.0
         for number, split in enumerate(SPLITS):
             part = labelled.parts[split]
             paragraphs = _paragraphs(part, labelled_file(folder, "paragraphs", split))
             order = _shuffled(paragraphs, np.random.default_rng([seed, number]))
+            sizes = part.lengths + 1
             if split == "train" and max_tokens is not None:
-                order = _beginning(order, paragraphs, part.lengths + 1, max_tokens)
+                share = min(1.0, max_tokens / int(sizes.sum()))
+            if share < 1:
+                order = _beginning(order, paragraphs, sizes, int(share * int(sizes.sum())))
                 if not len(order):
                     raise LexiscopeError(
-                        f"no paragraph has at most {max_tokens} tokens",
+                        f"with at most {max_tokens} tokens to train on no paragraph remains in the part "
+                        f"{split!r}",
                         where=folder,
                         remedy="raise max_tokens",
                     )

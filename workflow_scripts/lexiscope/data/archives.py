@@ -167,7 +167,7 @@ def _write(archive: Path, entry: _Entry, path: Path) -> None:
 
 
 def entries(archive: Path) -> Iterator[_Entry]:
-    """What a zip or tar file holds, in its order; an entry can be opened until the next one is asked for."""
+    """What a zip or tar file holds, in its order; each can be opened until the next is asked for."""
     with archive.open("rb") as stream:
         is_zip = stream.read(2) == b"PK"
     with damage_told(archive):

@@ -46,7 +46,7 @@ def test_provenance_tells_where_it_comes_from(made: two_topics.Made, tmp_path: P
     space = load_space(train(made, tmp_path / "w.safetensors", seed=5))
     corpus = EncodedCorpus.open(made.corpus)
     provenance = dict(space.provenance)
-    assert provenance.pop("config") == Word2VecConfig.model_validate(CONFIG).model_dump(mode="json")
+    assert provenance.pop("config") == Word2VecConfig.model_validate(CONFIG).settings()
     n_words = int(corpus.vocabulary.counts[2:].sum())
     assert 0 < provenance.pop("n_words_kept_by_subsampling") < 20 * n_words
     assert provenance == {

@@ -105,7 +105,7 @@ def found_space(
         {
             **source.provenance,
             "kind": "activation_maximisation",
-            "config": config.model_dump(mode="json"),
+            "config": config.model_dump(mode="json", exclude={"seeds"}),
             "softmax_sha256": problem.sha256,
             "softmax_words": problem.layer.n_words,
             **provenance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -41,6 +41,10 @@ class SeededSection(Section):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds has a value twice")
         return self
+
+    def settings(self) -> dict[str, Any]:
+        """All but the seeds, as a space's provenance has it; the seed in use stands there by itself."""
+        return self.model_dump(mode="json", exclude={"seed", "seeds"})
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:

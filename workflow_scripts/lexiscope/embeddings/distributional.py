@@ -64,7 +64,7 @@ def save_trained_space(
         "kind": settings.kind,
         "corpus": corpus.sha256,
         "seed": seed,
-        "config": settings.model_dump(mode="json"),
+        "config": settings.settings(),
         "casing": corpus.manifest["casing"],
         "dim": int(vectors.shape[1]),
         "n_words_before_lexicon": len(words),

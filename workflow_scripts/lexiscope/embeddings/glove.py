@@ -78,7 +78,7 @@ def train_glove(
     source = EncodedCorpus.open(corpus)
     unfinished = Checkpoint(
         checkpoint or output.with_name(output.name + ".checkpoint"),
-        digest_json({"corpus": source.sha256, "config": settings.model_dump(mode="json"), "seed": seed}),
+        digest_json({"corpus": source.sha256, "config": settings.settings(), "seed": seed}),
     )
     words = source.vocabulary.words[len(SPECIALS) :]
     counts = count_cooccurrences(

@@ -35,6 +35,10 @@ LANES = 4
 """Rows that the compiled loop takes at a time, so that each weight it loads serves them all."""
 
 
+DECIMALS = 6
+"""What single precision resolves on a scale of 1 to 5: equal pairs must have equal predictions."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """Predictions of the fitted regression, on the scale of the scores.
@@ -110,7 +114,8 @@ def fit_relatedness(
             best, best_weights = agreement, weights.copy()
         else:
             n_worse += 1
-    return Scored(_predict(valid, best_weights), _predict(test, best_weights), n_epochs)
+    predicted = (_predict(part, best_weights).round(DECIMALS) for part in (valid, test))
+    return Scored(*predicted, n_epochs)
 
 
 def _initial_weights(n_features: int, seed: int) -> NDArray[np.float32]:

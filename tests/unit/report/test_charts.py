@@ -16,7 +16,8 @@ from lexiscope.report.charts import MAX_POINTS, bias_chart, training_chart
 from lexiscope.report.drawing import LIGHT, Chart, standalone
 from lexiscope.report.gather import Bias, History, Validation
 from lexiscope.report.score_charts import score_figures
-from lexiscope.report.tables import ScoreTable, score_tables
+from lexiscope.report.score_table import ScoreTable
+from lexiscope.report.tables import score_tables
 
 KINDS = {space: section["kind"] for space, section in SIX.items()}
 

@@ -21,7 +21,8 @@ from lexiscope.report.comparisons import (
     tally,
 )
 from lexiscope.report.finding import find
-from lexiscope.report.tables import ScoreTable, score_tables
+from lexiscope.report.score_table import ScoreTable
+from lexiscope.report.tables import score_tables
 
 MEN = ("men", "test", "spearman")
 SIMLEX = ("simlex999", "test", "spearman")

@@ -549,6 +549,6 @@ def test_the_colours_can_be_read(scheme: str) -> None:
     for ground in ("page", "surface", "tint", "best"):
         for text in ("ink", "muted", "accent", "warn"):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
-    for family in [name for name in colours if name.startswith("family-")]:
+    for family in [name for name in colours if name.startswith(("family-", "domain-"))]:
         for ground in ("page", "surface"):
             assert contrast(colours[family], colours[ground]) >= 3, (family, ground)

@@ -10,7 +10,8 @@ from fabricated_run import SIX, failed, plausible_scores, score
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
 from lexiscope.report.cells import Cell
-from lexiscope.report.tables import ScoreTable, best_scores, intervals_overlap, score_tables
+from lexiscope.report.score_table import ScoreTable
+from lexiscope.report.tables import best_scores, intervals_overlap, score_tables
 
 KINDS = {"word2vec": "word2vec", "am": "activation_maximisation", "mine": "file"}
 
@@ -148,7 +149,7 @@ def test_no_scores_no_tables() -> None:
 
 def test_the_examples_of_the_formats() -> None:
     outcome = doctest.testmod(formats)
-    assert outcome.attempted == 13
+    assert outcome.attempted == 14
     assert outcome.failed == 0
 
 

@@ -152,11 +152,11 @@ def fill_roles(
 ) -> dict[str, str]:
     """The space that plays each role, for the roles that a space of the study can play.
 
-    A role that is not given is played by the first space of its kind (see `ROLE_KINDS`); one that is derived
-    from another (``of``) must come from the space in the role ``output``, if there is one that does. In the
-    experiment of Verwimp & Bellegarda (2019) they are the first domain classifier of each ``level``, the
-    first bi-LSTM language model, and the first word2vec whose ``corpus`` is that of the experiment, or is
-    not; the model without pre-trained vectors has no space.
+    A role that is not given is played by the first space of its kind (see `ROLE_KINDS`); one that is
+    derived from another (``of``) must come from the space in the role ``output``, if there is one that
+    does. In the experiment of Verwimp & Bellegarda (2019) they are the first domain classifier of each
+    ``level``, the first bi-LSTM language model, and the first word2vec whose ``corpus`` is that of the
+    experiment, or is not; the model without pre-trained vectors has no space.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from lexiscope.evaluation.claims import fill_roles
 from lexiscope.evaluation.config import ProtocolConfig
 from lexiscope.evaluation.scores import Score
 from lexiscope.files import write_bytes, write_text
@@ -17,11 +18,16 @@ from lexiscope.report.charts import bias_chart, training_chart
 from lexiscope.report.claims import read_claims
 from lexiscope.report.comparisons import read_comparisons
 from lexiscope.report.config import ReportConfig
+from lexiscope.report.domains import read_domains
 from lexiscope.report.drawing import Chart, standalone
+from lexiscope.report.experiments import model_groups, read_experiment
 from lexiscope.report.l2_path import landmarks, read_path, task_paths
 from lexiscope.report.l2_path_chart import path_chart
+from lexiscope.report.multi_task import read_multi_task
 from lexiscope.report.page import Page, PathSection, Training, is_miniature, render
+from lexiscope.report.paper_values import MODEL_OF_ROLE
 from lexiscope.report.parts import part_tables
+from lexiscope.report.ranks import read_rank_probe
 from lexiscope.report.score_charts import score_figures
 from lexiscope.report.tables import score_tables, summary_scores
 from lexiscope.stage import stage_entry
@@ -49,6 +55,10 @@ def build_report(
     maps: Mapping[str, Path] = _NONE,
     claims: Path | None = None,
     comparisons: Path | None = None,
+    experiments: Mapping[str, Path] = _NONE,
+    rank_probe: Sequence[Path] = (),
+    multi_task: Sequence[Path] = (),
+    domains: Mapping[str, Path] = _NONE,
 ) -> None:
     """Write the report of a study and its figures.
 
@@ -84,6 +94,12 @@ def build_report(
         What became of the papers' claims (Parquet).
     comparisons
         The paired tests between the spaces (Parquet); without them, intervals say what is separated.
+    experiments
+        Histories of the models of each language-modelling job (JSON), by any name.
+    rank_probe, multi_task
+        What the rank probe and the multi-task experiment wrote (JSON), where the study asks for them.
+    domains
+        Folder of each labelled set of documents.
 
     Raises
     ------
@@ -104,6 +120,10 @@ def build_report(
         maps=_paths(maps),
         claims=None if claims is None else Path(claims),
         comparisons=None if comparisons is None else Path(comparisons),
+        experiments=_paths(experiments),
+        rank_probe=[Path(path) for path in rank_probe],
+        multi_task=[Path(path) for path in multi_task],
+        domains=_paths(domains),
     )
     _write_figures(page.charts, Path(figures))
     html = render(page)
@@ -130,6 +150,10 @@ def gather_page(
     maps: Mapping[str, Path],
     claims: Path | None,
     comparisons: Path | None,
+    experiments: Mapping[str, Path],
+    rank_probe: Sequence[Path],
+    multi_task: Sequence[Path],
+    domains: Mapping[str, Path],
 ) -> Page:
     """Read what the run has left and compute all that the page shows; see `build_report`."""
     settings = ReportConfig.model_validate(study.get("report") or {})
@@ -157,7 +181,8 @@ def gather_page(
     protocol = ProtocolConfig.model_validate(study.get("protocol") or {})
     alpha = 1 - protocol.confidence
     tests = None if comparisons is None else read_comparisons(comparisons, alpha=alpha)
-    tables = score_tables(summary_scores(all_scores), kinds, tests)
+    tables = score_tables(summary_scores(all_scores), kinds, tests, reverse_transfer_roles(study, sections))
+    models = [model for path in experiments.values() for model in read_experiment(path)]
     word_maps = [read_map(name, path) for name, path in maps.items()]
     return Page(
         study=study,
@@ -171,6 +196,12 @@ def gather_page(
         claims=() if claims is None else read_claims(claims),
         l2_paths=tuple(_path_section(name, path, sections, all_scores) for name, path in paths.items()),
         trainings=tuple(trainings),
+        experiments=tuple(model_groups(models, kinds)),
+        rank_probes=tuple(
+            read_rank_probe(path, kinds, number) for number, path in enumerate(rank_probe, 1)
+        ),
+        multi_tasks=tuple(read_multi_task(path, number) for number, path in enumerate(multi_task, 1)),
+        domains=tuple(read_domains(name, folder) for name, folder in domains.items()),
         spaces=read,
         biases=tuple((bias, bias_chart(bias)) for bias in read.biases),
         bias_predictions=tuple(read_bias_prediction(path) for path in bias_predictions.values()),
@@ -180,6 +211,20 @@ def gather_page(
         timings=tuple(gather.read_timings(timings)),
         environment=tuple(gather.environment()),
     )
+
+
+def reverse_transfer_roles(
+    study: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Role of each space in the claims of Verwimp & Bellegarda (2019), as the claims are tested."""
+    given = ((study.get("analysis") or {}).get("claims") or {}).get("roles") or {}
+    experiment = study.get("reverse_transfer") or {}
+    players = fill_roles(
+        {name: {"kind": "", **section} for name, section in spaces.items()},
+        {role: space for role, space in given.items() if space in spaces},
+        experiment.get("corpus"),
+    )
+    return {players[role]: role for role in MODEL_OF_ROLE if role in players}
 
 
 def _path_section(

@@ -95,6 +95,10 @@ class Cell:
         """The scores of the seeds, or the only one."""
         return self.seeds or (() if self.score is None else (self.score,))
 
+    def of_seed(self, seed: int) -> Score | None:
+        """The score of one seed; None where there is none."""
+        return next((score for score in self.all_scores if score.seed == seed), None)
+
     @property
     def shown_as(self) -> str:
         """How the score is printed: a key of `formats.METRICS`."""
@@ -191,7 +195,9 @@ class Row:
 
 
 def coverage(score: Score) -> str:
-    """Items used of all."""
+    """Items used of all; of the tokens of a text, which are many, the share."""
+    if score.metric == "perplexity":
+        return formats.share(score.n_used, score.n_total)
     return f"{score.n_used:,}/{score.n_total:,}"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 import altair as alt
 
 from lexiscope.report import formats
-from lexiscope.report.drawing import WIDE, Chart, draw
+from lexiscope.report.drawing import WIDE, Chart, draw, log_axis, log_scale
 from lexiscope.report.gather import Bias, History
 
 MAX_POINTS = 1500
@@ -47,9 +46,8 @@ def training_chart(model: str, history: History) -> Chart | None:
     y = alt.Y(
         "perplexity:Q",
         title="perplexity (log scale)",
-        # A little air, as "nice" would go out to powers of ten.
-        scale=alt.Scale(type="log", domain=[min(values) / 1.05, max(values) * 1.05], nice=False),
-        axis=alt.Axis(values=_round_ticks(min(values), max(values)), format=",.6~g"),
+        scale=log_scale(min(values), max(values)),
+        axis=log_axis(min(values), max(values)),
     )
     colour = alt.Color(
         "split:N", scale=alt.Scale(domain=splits, range=[colours[split] for split in splits]), legend=None
@@ -101,14 +99,6 @@ def _times(epochs: Sequence[int]) -> list[float]:
         done[epoch] += 1
         times.append(round(epoch - 1 + done[epoch] / totals[epoch], 4))
     return times
-
-
-def _round_ticks(low: float, high: float) -> list[float]:
-    """Round numbers for a logarithmic axis: 1, 2 and 5 times the powers of ten between the two."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    inside = [tick for tick in ticks if low / 1.05 <= tick <= high * 1.05]
-    return inside if len(inside) >= 2 else [low, high]
 
 
 def bias_chart(bias: Bias) -> Chart | None:

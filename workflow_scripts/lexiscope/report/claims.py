@@ -100,10 +100,7 @@ def _signed(value: float | None) -> str:
     >>> _signed(0.0312), _signed(-0.2), _signed(12.34), _signed(None)
     ('+0.031', '−0.200', '+12.3', '–')
     """
-    if value is None:
-        return formats.MISSING
-    text = formats.number(value, 1 if abs(value) >= 10 else 3)
-    return text if value <= 0 or not text.strip("0.") else f"+{text}"
+    return formats.signed(value, 1 if value is not None and abs(value) >= 10 else 3)
 
 
 def _small(value: float) -> str:

@@ -7,6 +7,7 @@ scheme's values in their place, for the files under ``figures/``.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,15 @@ LIGHT = {
     "--family-language-model": "#c2470a",
     "--family-imported": "#0b7f63",
     "--family-control": "#77808c",
+    "--family-classifier": "#7b3fb5",
+    "--domain-0": "#1f66ad",
+    "--domain-1": "#c2470a",
+    "--domain-2": "#0b7f63",
+    "--domain-3": "#7b3fb5",
+    "--domain-4": "#a3740a",
+    "--domain-5": "#c0307a",
+    "--domain-6": "#4a7a12",
+    "--domain-7": "#5b6675",
 }
 """The colours that charts use, in the light scheme; the style sheet sets the same ones."""
 
@@ -74,6 +84,37 @@ def score_axis(metric: str, **options: Any) -> Any:
     if factor != 1:
         options["labelExpr"] = f"format(datum.value * {factor:g}, '.6~g')"
     return alt.Axis(tickCount=5, **options)
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis: 1, 2 and 5 times powers of ten, or equal steps if they are few.
+
+    >>> round_ticks(90, 1200)
+    [100.0, 200.0, 500.0, 1000.0]
+    >>> round_ticks(213, 692)
+    [300.0, 400.0, 500.0, 600.0, 700.0]
+    >>> round_ticks(95, 118)
+    [95.0, 100.0, 105.0, 110.0, 115.0, 120.0]
+    """
+    low, high = low / 1.05, high * 1.05
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    if len(inside) >= 3:
+        return inside
+    power = 10.0 ** math.floor(math.log10(high - low))
+    step = next(power / divisor for divisor in (1, 2, 5, 10) if (high - low) * divisor >= 4 * power)
+    return [round(step * place, 6) for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def log_scale(low: float, high: float) -> Any:
+    """A logarithmic scale with a little air, as "nice" would go out to powers of ten."""
+    return alt.Scale(type="log", domain=[low / 1.05, high * 1.05], nice=False)
+
+
+def log_axis(low: float, high: float, **options: Any) -> Any:
+    """An axis with round numbers for a logarithmic scale."""
+    return alt.Axis(values=round_ticks(low, high), format=",.6~g", **options)
 
 
 def draw(*, anchor: str, title: str, chart: Any, width: int, description: str) -> Chart:

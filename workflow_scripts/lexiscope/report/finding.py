@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lexiscope.evaluation.scores import Score
 from lexiscope.report import formats
 from lexiscope.report.cells import Cell, Column, Row
-from lexiscope.report.tables import ScoreTable
+from lexiscope.report.score_table import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class _Contest:
     tested: bool
     noise_wins: bool
     control_wins: bool
+    none_wins: bool
 
 
 def find(tables: Sequence[ScoreTable]) -> Finding:
@@ -83,8 +84,19 @@ def _contests(table: ScoreTable) -> Iterable[_Contest]:
         if winners:
             kinds = [row.kind for row, cell in entries if cell.best]
             noise_wins = "random" in kinds
-            control_wins = any(kind != "random" and formats.family(kind) == "control" for kind in kinds)
-            yield _Contest(winners, _is_clear(entries, column), column.is_tested, noise_wins, control_wins)
+            none_wins = any(map(formats.is_stand_in, kinds))
+            control_wins = any(
+                kind != "random" and not formats.is_stand_in(kind) and formats.family(kind) == "control"
+                for kind in kinds
+            )
+            yield _Contest(
+                winners,
+                _is_clear(entries, column),
+                column.is_tested,
+                noise_wins,
+                control_wins,
+                none_wins,
+            )
 
 
 def _is_clear(entries: Sequence[tuple[Row, Cell]], column: Column) -> bool:
@@ -146,6 +158,8 @@ def _controls(contests: Sequence[_Contest]) -> str:
             f"On {_tasks(control)} a control is best: no learnt space does better there than a plain "
             "transformation of another."
         )
+    if none := sum(contest.none_wins for contest in contests):
+        said.append(f"On {_tasks(none)} a language model does best without any pre-trained vectors.")
     return " ".join(said)
 
 

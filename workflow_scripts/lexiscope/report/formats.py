@@ -43,6 +43,12 @@ KINDS = {
     "centred": "centred vectors",
     "all_but_the_top": "all but the top components",
     "pca": "principal components",
+    "domain_classifier": "averaged states of a domain classifier",
+    "bilm": "averaged states of a bi-LSTM language model",
+    "(none)": "no pre-trained vectors",
+    "(untied)": "trained tables",
+    "(tied)": "one trained table",
+    "(kneser-ney 5)": "5-gram",
 }
 
 SHORT_KINDS = {
@@ -54,6 +60,8 @@ SHORT_KINDS = {
     "centred": "centred",
     "all_but_the_top": "all but the top",
     "pca": "PCA",
+    "domain_classifier": "domain classifier",
+    "bilm": "bi-LSTM model",
 }
 """Kinds as they fit under a name in the first column of a table."""
 
@@ -69,8 +77,15 @@ FAMILIES = {
     "centred": "control",
     "all_but_the_top": "control",
     "pca": "control",
+    "domain_classifier": "classifier",
+    "bilm": "language model",
 }
 """What a space is by origin: the comparison that the colours show."""
+
+
+def is_stand_in(name: str) -> bool:
+    """Whether what stands in the place of a space is a model without one, such as ``(none)``."""
+    return name.startswith("(")
 
 
 def anchor(text: str) -> str:
@@ -112,8 +127,8 @@ def short_kind_label(kind: str) -> str:
 
 
 def family(kind: str) -> str:
-    """The family of a kind of space."""
-    return FAMILIES.get(kind, "imported")
+    """The family of a kind of space; models without one, as ``(none)``, are a kind of their own."""
+    return "control" if is_stand_in(kind) else FAMILIES.get(kind, "imported")
 
 
 def space_label(kind: str, section: Mapping[str, Any]) -> str:
@@ -198,6 +213,16 @@ def number(value: float | None, decimals: int = 0) -> str:
     if text.startswith("-"):
         text = text[1:] if not text.strip("-0.,") else f"−{text[1:]}"
     return text
+
+
+def signed(value: float | None, decimals: int) -> str:
+    """A difference with its sign; 0 has none.
+
+    >>> signed(0.312, 2), signed(-12.34, 1), signed(0.001, 2), signed(None, 1)
+    ('+0.31', '−12.3', '0.00', '–')
+    """
+    text = number(value, decimals)
+    return f"+{text}" if value is not None and value > 0 and text.strip("0.,") else text
 
 
 def interval(low: float | None, high: float | None, metric: str) -> str:

@@ -22,7 +22,8 @@ from lexiscope.report.claims import count_verdicts, read_claims
 from lexiscope.report.comparisons import read_comparisons
 from lexiscope.report.finding import find
 from lexiscope.report.gather import read_scores
-from lexiscope.report.tables import ScoreTable, score_tables, summary_scores
+from lexiscope.report.score_table import ScoreTable
+from lexiscope.report.tables import score_tables, summary_scores
 
 LOG_WIDTH = 120
 """Columns where the output is not a terminal."""
@@ -142,6 +143,14 @@ def _notes(table: ScoreTable) -> Text:
         notes.append(f"≈ {by_tests if table.n_tested else 'its interval overlaps that of the best'}")
     if table.has_constants:
         notes.append("! gives every item the same answer")
+    if table.below is not None:
+        told = [
+            f"{row.label} {cell.text}"
+            for row in table.below.rows
+            for column, cell in zip(table.below.columns, row.cells, strict=True)
+            if not column.place.is_aside
+        ]
+        notes.append(f"test perplexity without a space: {', '.join(told)}")
     text = Text("; ".join(notes), style="dim")
     for name, column, score in table.problems[:MAX_PROBLEMS]:
         text.append(f"\n{name} on {column.name}: {score.status}: {score.error}")

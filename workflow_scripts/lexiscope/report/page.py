@@ -24,11 +24,14 @@ from lexiscope.report.activation import against_exact
 from lexiscope.report.appendix import BiasPrediction, WordMap
 from lexiscope.report.claims import Claim, count_verdicts
 from lexiscope.report.config import ReportConfig
+from lexiscope.report.domains import Domains
 from lexiscope.report.drawing import Chart
+from lexiscope.report.experiments import ModelGroup
 from lexiscope.report.finding import Finding, count_tasks, find
 from lexiscope.report.gather import Bias, Corpus, Dataset, History, Spaces, SpaceSummary, Timing, flatten
 from lexiscope.report.imported import ModelNote, model_notes
 from lexiscope.report.l2_path import PAPER_L2, L2Path, Landmarks, TaskPath
+from lexiscope.report.multi_task import MultiTask
 from lexiscope.report.neighbours import Neighbour
 from lexiscope.report.paper_values import (
     PAPERS,
@@ -37,9 +40,10 @@ from lexiscope.report.paper_values import (
     paper_bias_regression,
 )
 from lexiscope.report.parts import PartTable
+from lexiscope.report.ranks import RankProbe
 from lexiscope.report.score_charts import Figure
 from lexiscope.report.score_list import ScoreList, list_scores
-from lexiscope.report.tables import ScoreTable
+from lexiscope.report.score_table import ScoreTable
 
 TEMPLATES = "templates"
 
@@ -77,6 +81,10 @@ class Page:
     claims: tuple[Claim, ...]
     l2_paths: tuple[PathSection, ...]
     trainings: tuple[Training, ...]
+    experiments: tuple[ModelGroup, ...]
+    rank_probes: tuple[RankProbe, ...]
+    multi_tasks: tuple[MultiTask, ...]
+    domains: tuple[Domains, ...]
     spaces: Spaces
     biases: tuple[tuple[Bias, Chart | None], ...]
     bias_predictions: tuple[BiasPrediction, ...]
@@ -107,13 +115,20 @@ class Page:
         along = [chart for section in self.l2_paths for chart in section.charts]
         trained = [training.chart for training in self.trainings]
         others = [*trained, *(chart for _, chart in self.biases), *(chart for _, chart in self.maps)]
+        others += [*(group.chart for group in self.experiments), *(found.chart for found in self.domains)]
         scores = [chart for figure in self.figures for chart in figure.charts]
-        return (*scores, *along, *(chart for chart in others if chart is not None))
+        experiments = [
+            *(chart for probe in self.rank_probes for chart in (probe.summary, probe.chart)),
+            *(chart for found in self.multi_tasks for chart in found.charts),
+        ]
+        return (*scores, *along, *(chart for chart in others if chart is not None), *experiments)
 
     @property
     def families(self) -> list[str]:
         """The families of the spaces, each once."""
-        return list(dict.fromkeys(formats.family(kind) for kind in self.kinds.values()))
+        stand_ins = (row.family for table in self.tables for row in table.rows)
+        kinds = (formats.family(kind) for kind in self.kinds.values())
+        return list(dict.fromkeys([*kinds, *stand_ins]))
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -201,6 +216,11 @@ class Page:
         return section
 
     @property
+    def has_experiments(self) -> bool:
+        """Whether spaces were put into language models."""
+        return bool(self.experiments or self.rank_probes or self.multi_tasks)
+
+    @property
     def sections(self) -> list[tuple[str, str]]:
         """Anchor and heading of each section that has content."""
         present = [
@@ -210,6 +230,8 @@ class Page:
             ("l2-path", "The λ path", bool(self.l2_paths)),
             ("activation", "Activation maximisation", bool(self.spaces.activations)),
             ("training", "Language models", bool(self.trainings)),
+            ("experiments", "Spaces in language models", self.has_experiments),
+            ("domains", "Domains", bool(self.domains)),
             ("neighbours", "Nearest neighbours", bool(self.spaces.words)),
             ("bias", "Bias and frequency", bool(self.biases or self.without_bias)),
             ("appendix", "Bias prediction and maps", bool(self.bias_predictions or self.maps)),

@@ -25,6 +25,7 @@ TABLES = {
     "table2": "Table 2",
     "table3": "Table 3",
     "table4": "Table 4",
+    "verwimp_table1": "Table 1",
     "figure1": "Figure 1",
     "figure2": "Figure 2",
     "appendix_figure1": "Appendix, Figure 1",
@@ -43,6 +44,15 @@ MODEL_OF_KIND = {
 }
 """The name that Derby et al. (2020) give to each kind of space; other kinds are not in the papers."""
 
+MODEL_OF_ROLE = {
+    "no_embeddings": "none",
+    "word2vec_in_domain": "word2vec_superset_5b",
+    "word2vec_out_of_domain": "word2vec_google_news_100b",
+    "domain_classifier_paragraphs": "domain_classifier_7m_paragraphs",
+    "domain_classifier_sentences": "domain_classifier_7m_sentences",
+    "bidirectional_lm": "bilm_10m_sentences",
+}
+"""What in Verwimp & Bellegarda (2019) comes nearest to the role that a space plays in their claims."""
 
 PERCENT = ("accuracy", "f1")
 TIMES_100 = "_x100"
@@ -105,15 +115,24 @@ def paper_values() -> tuple[PaperValue, ...]:
 
 
 def find_paper_value(
-    *, kind: str, dataset: str, metric: str, split: str, values: Iterable[PaperValue] | None = None
+    *,
+    kind: str,
+    dataset: str,
+    metric: str,
+    split: str,
+    role: str = "",
+    values: Iterable[PaperValue] | None = None,
 ) -> PaperValue | None:
-    """The value that Derby et al. (2020) print for a kind of space, or None where they print none."""
-    model = MODEL_OF_KIND.get(kind)
-    if model is None:
-        return None
-    wanted = ("derby2020", model, dataset, metric, split)
+    """The value that a paper prints for such a space, or None where there is none.
+
+    Derby et al. (2020) go by the kind of space, Verwimp & Bellegarda (2019) by the role that it plays in
+    their claims.
+    """
+    models = {("derby2020", MODEL_OF_KIND.get(kind)), ("verwimp2019", MODEL_OF_ROLE.get(role))}
     for value in paper_values() if values is None else values:
-        if (value.paper, value.model, value.dataset, value.metric, value.split) == wanted:
+        if (value.paper, value.model) in models and (value.dataset, value.metric, value.split) == (
+            dataset, metric, split,
+        ):  # fmt: skip
             return value
     return None
 

@@ -10,8 +10,16 @@ import altair as alt
 
 from lexiscope.report import formats
 from lexiscope.report.cells import Cell, Column, Row
-from lexiscope.report.drawing import WIDTH, Chart, draw, family_colour, score_axis
-from lexiscope.report.tables import ScoreTable
+from lexiscope.report.drawing import (
+    WIDTH,
+    Chart,
+    draw,
+    family_colour,
+    log_axis,
+    log_scale,
+    score_axis,
+)
+from lexiscope.report.score_table import PERPLEXITY, ScoreTable
 
 ROW_HEIGHT = 22
 BAR_HEIGHT = 9
@@ -64,6 +72,8 @@ def _charts(table: ScoreTable) -> Iterable[Chart]:
 def _together(table: ScoreTable) -> list[list[int]]:
     groups: dict[object, list[int]] = {}
     for position, column in enumerate(table.columns):
+        if column.place.is_aside:
+            continue
         groups.setdefault(column.dataset if table.is_figure else position, []).append(position)
     return list(groups.values())
 
@@ -75,10 +85,13 @@ def _domain(table: ScoreTable, column: Column, *, zero: bool) -> list[float]:
     for position, other in enumerate(table.columns):
         if other is not column and (alone or (not zero and other.metric != column.metric)):
             continue
+        if other.place.is_aside:
+            continue
         for row in table.rows:
             score, paper = row.cells[position].score, row.cells[position].paper
             if score is not None and score.value is not None:
-                ends = (score.value, score.ci_low, score.ci_high, score.baseline)
+                baseline = None if other.metric == PERPLEXITY else score.baseline
+                ends = (score.value, score.ci_low, score.ci_high, baseline)
                 values += [value for value in ends if value is not None]
             if paper is not None:
                 values.append(paper.value)
@@ -120,7 +133,7 @@ def _data(values: Sequence[dict[str, Any]]) -> Any:
 
 def _baseline_rule(column: Column, x: Any) -> list[Any]:
     """A dashed line at what chance or the majority scores."""
-    if column.baseline is None:
+    if column.baseline is None or column.metric == PERPLEXITY:  # that of a uniform model is far off
         return []
     data = _data([{"value": column.baseline}])
     return [data.mark_rule(strokeDash=[3, 3], color="var(--ink)", opacity=0.7).encode(x=x)]
@@ -137,8 +150,12 @@ def _gap_texts(entries: Entries, y: Any) -> list[Any]:
 
 def _dot_chart(column: Column, entries: Entries, domain: list[float]) -> Chart:
     data = [_datum(row, cell, column) for row, cell in entries if cell.value is not None]
-    scale = alt.Scale(domain=domain, nice=True, zero=False)
-    x = alt.X("value:Q", scale=scale, title=column.metric_label, axis=score_axis(column.place.shown_as))
+    if column.metric == PERPLEXITY:
+        scale, axis = log_scale(*domain), log_axis(*domain, labelOverlap=True)
+    else:
+        scale = alt.Scale(domain=domain, nice=True, zero=False)
+        axis = score_axis(column.place.shown_as)
+    x = alt.X("value:Q", scale=scale, title=column.metric_label, axis=axis)
     y = alt.Y("space:N", sort=[row.label for row, _ in entries], title=None)
     colour = alt.Color("colour:N", scale=None, legend=None)
     tooltip = _tooltip(column.metric_label)
@@ -235,6 +252,7 @@ def _description(columns: Sequence[Column], entries: Sequence[Entries]) -> str:
             for row, cell in cells
             if cell.value is not None
         ]
-        baseline = "" if column.baseline is None else f" Chance or majority: {column.baseline_text}."
+        known = column.baseline is not None and column.metric != PERPLEXITY
+        baseline = f" Chance or majority: {column.baseline_text}." if known else ""
         told.append(f"{column.metric_label}: {'; '.join(parts)}.{baseline}")
     return f"{columns[0].name}, {' '.join(told)}"

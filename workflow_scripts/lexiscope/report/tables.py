@@ -5,10 +5,9 @@ from __future__ import annotations
 import string
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lexiscope.evaluation.scores import Score
-from lexiscope.evaluation.tasks import measure_of
 from lexiscope.report import formats
 from lexiscope.report.cells import (
     Cell,
@@ -17,168 +16,15 @@ from lexiscope.report.cells import (
     over_seeds,
 )
 from lexiscope.report.comparisons import Comparisons, Key, Tally, tally
-from lexiscope.report.paper_values import PAPERS, TABLES, find_paper_value
-from lexiscope.report.task_order import Place, is_summary, place_of
+from lexiscope.report.paper_values import find_paper_value
+from lexiscope.report.score_table import PERPLEXITY, ScoreTable
+from lexiscope.report.task_order import BASELINES, is_summary, place_of
 
 POINT = "@"
 """Stands between name and λ in what a solution along a λ path is called; no name of a space may have it."""
 
 SHARED = "vocabulary=shared"
 """In the protocol of a score on the words that all spaces have."""
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """All spaces on the tasks that stand together in one table.
-
-    Attributes
-    ----------
-    notes
-        Footnotes, each with its mark.
-    shared
-        The same on the words that all spaces have, where the study asked for both and they differ.
-    is_shared
-        Whether these scores are on the words that all spaces have.
-    matrix
-        For each row, the tests against the space of each row; empty without tests.
-    """
-
-    anchor: str
-    place: Place
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    notes: tuple[tuple[str, str], ...] = ()
-    shared: ScoreTable | None = None
-    is_shared: bool = False
-    matrix: tuple[tuple[Tally | None, ...], ...] = ()
-
-    @property
-    def title(self) -> str:
-        """What the table is about."""
-        return self.place.title
-
-    @property
-    def source(self) -> str:
-        """The table of a paper after which it is laid out; empty where there is none."""
-        if not self.place.paper:
-            return ""
-        return f"{TABLES.get(self.place.table, self.place.table)} of {PAPERS[self.place.paper]}"
-
-    @property
-    def is_figure(self) -> bool:
-        """Whether the papers show these tasks as bars; a table without a model is shown as such too."""
-        return self.place.table != "" and self.place.table not in ("table1", "table2", "table3", "table4")
-
-    @property
-    def groups(self) -> list[tuple[str, str, int]]:
-        """Headings above the columns: task group, metric, number of columns."""
-        found: list[tuple[str, str, int]] = []
-        for column in self.columns:
-            heading = (column.place.group, column.metric_label)
-            if found and found[-1][:2] == heading:
-                found[-1] = (*heading, found[-1][2] + 1)
-            else:
-                found.append((*heading, 1))
-        return found
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Every cell."""
-        return [cell for row in self.rows for cell in row.cells]
-
-    @property
-    def problems(self) -> list[tuple[str, Column, Score]]:
-        """Every score that could not be computed, with the spaces that have the same trouble."""
-        found: dict[tuple[Column, str, str], list[tuple[str, Score]]] = defaultdict(list)
-        for position, column in enumerate(self.columns):
-            for row in self.rows:
-                cell = row.cells[position]
-                failures = [score for score in cell.all_scores if score.status != "ok"]
-                for score in failures if len(failures) < len(cell.all_scores) else failures[:1]:
-                    name = row.label if cell.status != "ok" else f"{row.label} (seed {score.seed})"
-                    found[column, score.status, score.error].append((name, score))
-        return [
-            (
-                "Every space" if len(rows) == len(self.rows) > 1 else ", ".join(name for name, _ in rows),
-                column,
-                rows[0][1],
-            )
-            for (column, _, _), rows in found.items()
-        ]
-
-    @property
-    def n_tested(self) -> int:
-        """Number of columns with paired tests."""
-        return sum(column.is_tested for column in self.columns)
-
-    @property
-    def seeded(self) -> list[tuple[Row, list[int]]]:
-        """The rows of several seeds, with the seeds."""
-        found = []
-        for row in self.rows:
-            seeds = sorted({score.seed for cell in row.cells for score in cell.seeds})
-            if seeds:
-                found.append((row, seeds))
-        return found
-
-    @property
-    def has_papers(self) -> bool:
-        """Whether a paper prints a value for any cell."""
-        return any(cell.paper for cell in self.cells)
-
-    @property
-    def has_intervals(self) -> bool:
-        """Whether any cell has an interval."""
-        return any(cell.interval for cell in self.cells)
-
-    @property
-    def has_best(self) -> bool:
-        """Whether there was anything to compare."""
-        return any(cell.best for cell in self.cells)
-
-    @property
-    def has_overlaps(self) -> bool:
-        """Whether any cell is marked as not separated from the best."""
-        return any(cell.overlaps for cell in self.cells)
-
-    @property
-    def judged_by(self) -> str:
-        """How a score is told apart from the best: ``tests``, ``intervals`` or ``both``."""
-        tested = {column.is_tested for column in self.columns}
-        return "both" if len(tested) == 2 else "tests" if True in tested else "intervals"
-
-    @property
-    def has_constants(self) -> bool:
-        """Whether any classifier gave every item the same answer."""
-        return any(cell.is_constant for cell in self.cells)
-
-    @property
-    def has_paper_constants(self) -> bool:
-        """Whether any value of the papers is that of such a classifier."""
-        return any(cell.paper is not None and cell.paper.constant for cell in self.cells)
-
-    @property
-    def baseline_label(self) -> str:
-        """What the baselines are: chance, the largest class, or either; empty where there are none."""
-        labels = {
-            _baseline_label(column)
-            for position, column in enumerate(self.columns)
-            if any(cell.score and cell.score.baseline is not None for cell in self._at(position))
-        }
-        return labels.pop() if len(labels) == 1 else "Chance or majority" if labels else ""
-
-    def _at(self, position: int) -> list[Cell]:
-        return [row.cells[position] for row in self.rows]
-
-    @property
-    def has_cell_coverage(self) -> bool:
-        """Whether coverage differs between spaces in any column."""
-        return any(column.coverage is None for column in self.columns)
-
-
-def _baseline_label(column: Column) -> str:
-    measure = measure_of(column.dataset, column.metric)
-    return "Majority" if measure is not None and measure.baseline is None else "Chance"
 
 
 def is_path_point(score: Score) -> bool:
@@ -198,11 +44,21 @@ def own_scores(scores: Sequence[Score]) -> list[Score]:
 
 def summary_scores(scores: Iterable[Score]) -> list[Score]:
     """The scores that the tables show: of the spaces of the study, on the split that the papers print."""
-    return [score for score in scores if is_summary(score) and not is_path_point(score)]
+    return [
+        score
+        for score in scores
+        if is_summary(score)
+        and not is_path_point(score)
+        # An n-gram model has no perplexity on its training text: a dash says as much.
+        and not (score.status != "ok" and place_of(score).is_aside)
+    ]
 
 
 def score_tables(
-    scores: Sequence[Score], kinds: Mapping[str, str], comparisons: Comparisons | None = None
+    scores: Sequence[Score],
+    kinds: Mapping[str, str],
+    comparisons: Comparisons | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> list[ScoreTable]:
     """Group the scores into tables.
 
@@ -214,13 +70,30 @@ def score_tables(
         Kind of each space, in the order of the study; spaces it lacks follow in the order of the scores.
     comparisons
         The paired tests between the spaces; without them, intervals say what is separated.
+    roles
+        Role of each space that plays one in the claims of Verwimp & Bellegarda (2019).
     """
     by_table: dict[str, list[Score]] = defaultdict(list)
     for score in sorted(scores, key=_order):
         by_table[place_of(score).table].append(score)
     order = list(dict.fromkeys([*kinds, *(score.space for score in scores)]))
-    builder = _Builder(order, kinds, comparisons or Comparisons())
-    return [builder.build(f"scores-{number}", rows) for number, rows in enumerate(by_table.values(), 1)]
+    # A model without a space comes first: the others are held against it.
+    order.sort(key=lambda space: not formats.is_stand_in(space))
+    builder = _Builder(order, kinds, comparisons or Comparisons(), roles or {})
+    tables = [builder.build(f"scores-{number}", rows) for number, rows in enumerate(by_table.values(), 1)]
+    return _with_baselines_below(tables)
+
+
+def _with_baselines_below(tables: Sequence[ScoreTable]) -> list[ScoreTable]:
+    """The tables, the baselines of language modelling not by themselves if there is what they belong to."""
+    baselines = next((table for table in tables if table.place.table == BASELINES), None)
+    if baselines is None or not any(table.place.table == "table4" for table in tables):
+        return list(tables)
+    return [
+        replace(table, below=baselines) if table.place.table == "table4" else table
+        for table in tables
+        if table is not baselines
+    ]
 
 
 def _order(score: Score) -> tuple[tuple[int, ...], str, str, str]:
@@ -231,10 +104,20 @@ def _order(score: Score) -> tuple[tuple[int, ...], str, str, str]:
 class _Builder:
     """Builds the tables of one study."""
 
-    def __init__(self, order: Sequence[str], kinds: Mapping[str, str], comparisons: Comparisons) -> None:
+    def __init__(
+        self,
+        order: Sequence[str],
+        kinds: Mapping[str, str],
+        comparisons: Comparisons,
+        roles: Mapping[str, str],
+    ) -> None:
         self.order = order
         self.kinds = kinds
         self.comparisons = comparisons
+        self.roles = roles
+
+    def _kind(self, space: str) -> str:
+        return self.kinds.get(space) or (space if formats.is_stand_in(space) else "")
 
     def build(self, anchor: str, scores: Sequence[Score]) -> ScoreTable:
         """One table, and what there is to show of the shared vocabulary beside it."""
@@ -273,7 +156,7 @@ class _Builder:
             Row(
                 space=space,
                 label=space,
-                kind=self.kinds.get(space, ""),
+                kind=self._kind(space),
                 cells=tuple(notes.mark(column.get(space, Cell(None))) for column in cells),
             )
             for space in spaces
@@ -309,7 +192,8 @@ class _Builder:
                 best=score in best,
                 overlaps=score not in best and is_level(score),
                 paper=find_paper_value(
-                    kind=self.kinds.get(space, ""),
+                    kind=self._kind(space),
+                    role=self.roles.get(space, ""),
                     dataset=score.dataset,
                     metric=score.metric,
                     split=score.split,
@@ -340,7 +224,9 @@ class _Footnotes:
         self._marks: dict[str, str] = {}
 
     def mark(self, cell: Cell) -> Cell:
-        """The cell with the marks of its notes."""
+        """The cell with the marks of its notes; what is noted of language models stands in their list."""
+        if cell.score is not None and cell.score.metric == PERPLEXITY:
+            return cell
         notes = dict.fromkeys(score.note for score in cell.all_scores if score.note)
         return replace(cell, notes=tuple(self._mark(note) for note in notes))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from lexiscope.evaluation.scores import Score
-from lexiscope.evaluation.tasks import BUILT_PROBES, MEASURES, PROBES, TASKS, Measure, measure_of
+from lexiscope.evaluation.tasks import BUILT_PROBES, GROUPS, MEASURES, PROBES, Measure, measure_of
 
 TITLES = {
     "table1": "Intrinsic evaluation",
@@ -15,13 +15,23 @@ TITLES = {
     "table3": "Semantic relatedness",
     "figure1": "Semantic textual similarity",
     "figure2": "Probing",
-    "table4": "Language modelling",
+    "table4": "Frozen embeddings in a language model",
+    "table4_baselines": "Models without pre-trained vectors",
+    "verwimp_table1": "Reverse transfer",
     "xprobe": "X-Probe, English",
 }
 """What each table is about."""
 
 TIMES_100 = ("table3", "figure1")
 """Where the papers print correlations a hundredfold."""
+
+BASELINES = "table4_baselines"
+"""The table of what stands below the models of Table 4."""
+
+EVERY_SPLIT = ("table4", BASELINES)
+"""Tables that show the splits of a dataset side by side; a task is counted by one of them alone."""
+
+_SPLITS = ("train", "valid", "test")
 
 COSINE = "_cosine"
 """Ends the name of a dataset that is scored once more without training."""
@@ -52,6 +62,8 @@ class Place:
         The split that the table shows.
     is_main
         Whether it is the one measure by which its task is counted; MRPC has two, and is one task.
+    is_aside
+        Whether it is of another split than the one that counts.
     """
 
     paper: str
@@ -64,20 +76,36 @@ class Place:
     rank: tuple[int, ...]
     split: str = "test"
     is_main: bool = True
+    is_aside: bool = False
 
 
 def place_of(score: Score) -> Place:
     """The place of a score; one that the registry does not know comes last, under its own names."""
-    return place_of_measure(score.dataset, score.metric) or Place(
-        paper="",
-        table="",
-        title="Other tasks",
-        group=score.task.replace("_", " "),
-        label=score.dataset,
-        name=score.dataset,
-        shown_as=score.metric,
-        rank=(_UNKNOWN,),
-    )
+    place = place_of_measure(score.dataset, score.metric)
+    if place is None:
+        return Place(
+            paper="",
+            table="",
+            title="Other tasks",
+            group=score.task.replace("_", " "),
+            label=score.dataset,
+            name=score.dataset,
+            shown_as=score.metric,
+            rank=(_UNKNOWN,),
+        )
+    return _of_split(place, score.split) if place.table in EVERY_SPLIT else place
+
+
+@cache
+def _of_split(place: Place, split: str) -> Place:
+    """The place of one of the splits that stand side by side."""
+    if split not in _SPLITS:
+        return place
+    rank = (*place.rank, _SPLITS.index(split))
+    if split == place.split:
+        return replace(place, label=split, rank=rank)
+    name = f"{place.name}, {split}"
+    return replace(place, label=split, name=name, rank=rank, split=split, is_main=False, is_aside=True)
 
 
 def is_summary(score: Score) -> bool:
@@ -96,7 +124,7 @@ def place_of_measure(dataset: str, metric: str) -> Place | None:
 
 @cache
 def _places() -> dict[tuple[str, str], Place]:
-    papers = {measure.table: measure.paper for measure in MEASURES.values() if measure.paper}
+    papers = {_table_of(measure): measure.paper for measure in MEASURES.values() if measure.paper}
     return {
         (measure.dataset, measure.metric): _place(number, measure, group, papers, is_main=is_main)
         for number, (measure, group, is_main) in enumerate(_measures())
@@ -105,17 +133,27 @@ def _places() -> dict[tuple[str, str], Place]:
 
 def _measures() -> Iterator[tuple[Measure, str, bool]]:
     """Each measure with its group's label, and whether it is the main one of its task."""
-    for group in TASKS.values():
+    for group in GROUPS:
         for dataset in group.datasets:
             first = dataset.measures[0]
             seen: set[str] = set()
             for measure in dataset.measures:
-                yield measure, group.label, measure.dataset not in seen and measure.paper == first.paper
+                is_main = measure.dataset not in seen and measure.paper == first.paper
+                yield measure, group.label, is_main and _table_of(measure) != BASELINES
                 seen.add(measure.dataset)
 
 
+def _table_of(measure: Measure) -> str:
+    """The table that a measure stands in here: two papers have a first one, and baselines stand below."""
+    if measure.dataset == "nnlm_baseline":
+        return BASELINES
+    if measure.dataset.startswith("lstm_lm"):
+        return "verwimp_table1"
+    return measure.table
+
+
 def _place(number: int, measure: Measure, group: str, papers: dict[str, str], *, is_main: bool) -> Place:
-    table = measure.table
+    table = _table_of(measure)
     rank: tuple[int, ...] = (number,)
     if table in TIMES_100:
         # The papers keep Pearson and Spearman apart; what is trained and the plain cosine are two methods.
@@ -123,6 +161,10 @@ def _place(number: int, measure: Measure, group: str, papers: dict[str, str], *,
         rank = (_first_of(table), measure.metric != "pearson", is_cosine, number)
         if table == "table3":
             group = "Cosine" if is_cosine else "Regression"
+    if table in EVERY_SPLIT:
+        group = measure.label
+    elif table == "verwimp_table1":
+        group = "A space as input"
     shown_as = f"{measure.metric}_x100" if table in TIMES_100 else measure.metric
     return Place(
         paper=papers.get(table, ""),

@@ -131,6 +131,20 @@ def domains_folder(domains):
     return f"{RESULTS}/domains/{domains}"
 
 
+def rank_probe_file():
+    """The ranks of chosen words, as an input; nothing where the study asks for none."""
+    experiment = STUDY.reverse_transfer
+    wanted = experiment and experiment.rank_probe
+    return [f"{RESULTS}/language_modelling/rank_probe.json"] if wanted else []
+
+
+def multi_task_file():
+    """The figures of the multi-task model, as an input; nothing where the study asks for none."""
+    experiment = STUDY.reverse_transfer
+    wanted = experiment and experiment.multi_task
+    return [f"{RESULTS}/language_modelling/multi_task.json"] if wanted else []
+
+
 def experiment_threads(experiment):
     """CPU threads of the jobs of a language-modelling experiment."""
     config = PLAN.experiments.get(experiment)

@@ -16,6 +16,13 @@ rule build_report:
         paths=[path_folder(path) for path in STUDY.l2_paths],
         bias_predictions=[prediction_file(space) for space in PLAN.predicted_biases],
         maps=[map_file(name) for name in STUDY.analysis.maps],
+        experiments=[
+            f"{RESULTS}/language_modelling/{job}.history.json"
+            for job in PLAN.language_modelling_scores
+        ],
+        rank_probe=rank_probe_file(),
+        multi_task=multi_task_file(),
+        domains=[domains_folder(domains) for domains in STUDY.domains],
         corpora=[corpus_folder(corpus) for corpus in PLAN.corpora],
         receipts=[receipt_file(dataset) for dataset in PLAN.datasets],
     output:
@@ -37,6 +44,8 @@ rule build_report:
         paths=list(STUDY.l2_paths),
         bias_predictions=PLAN.predicted_biases,
         maps=list(STUDY.analysis.maps),
+        experiments=PLAN.language_modelling_scores,
+        domains=list(STUDY.domains),
         corpora=PLAN.corpora,
         datasets=PLAN.datasets,
         timings=TIMINGS,

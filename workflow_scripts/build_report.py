@@ -16,6 +16,10 @@ build_report(
         zip(snakemake.params.bias_predictions, snakemake.input.bias_predictions, strict=True)
     ),
     maps=dict(zip(snakemake.params.maps, snakemake.input.maps, strict=True)),
+    experiments=dict(zip(snakemake.params.experiments, snakemake.input.experiments, strict=True)),
+    rank_probe=snakemake.input.rank_probe,
+    multi_task=snakemake.input.multi_task,
+    domains=dict(zip(snakemake.params.domains, snakemake.input.domains, strict=True)),
     receipts=dict(zip(snakemake.params.datasets, snakemake.input.receipts, strict=True)),
     timings=snakemake.params.timings,
     output=snakemake.output.report,

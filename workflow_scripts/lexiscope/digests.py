@@ -15,7 +15,7 @@ from pathlib import Path
 
 PACKAGE = "lexiscope"
 PACKAGE_ROOT = Path(__file__).resolve().parent
-DATA_SUFFIXES = {".yaml", ".csv", ".j2", ".css", ".js"}
+DATA_SUFFIXES = {".yaml", ".csv", ".txt", ".j2", ".css", ".js"}
 
 
 @functools.cache

@@ -114,8 +114,10 @@ def fit_relatedness(
             best, best_weights = agreement, weights.copy()
         else:
             n_worse += 1
-    predicted = (_predict(part, best_weights).round(DECIMALS) for part in (valid, test))
-    return Scored(*predicted, n_epochs)
+    predicted_valid, predicted_test = (
+        _predict(part, best_weights).round(DECIMALS) for part in (valid, test)
+    )
+    return Scored(predicted_valid, predicted_test, n_epochs)
 
 
 def _initial_weights(n_features: int, seed: int) -> NDArray[np.float32]:

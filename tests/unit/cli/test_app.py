@@ -12,6 +12,7 @@ from lexiscope.cli import app as command_line
 from lexiscope.cli.vectors import names_of
 from lexiscope.embeddings.space import load_space
 from lexiscope.evaluation.scores import SCORE_SCHEMA, read_table
+from lexiscope.evaluation.tasks import TASKS
 
 WORDS = [f"w{i}" for i in range(40)]
 PAIRS = [(WORDS[i], WORDS[i + 1]) for i in range(0, 38)]
@@ -37,10 +38,10 @@ def vectors(path, words, seed, dim=6):
     return path
 
 
-def run(monkeypatch, capsys, *arguments):
+def run(monkeypatch, capsys, *arguments, columns=160):
     """Exit status, output and error output."""
     monkeypatch.setattr("sys.argv", ["lexiscope", *map(str, arguments)])
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     with pytest.raises(SystemExit) as ended:
         command_line.main()
@@ -129,6 +130,23 @@ def test_neighbours_of_a_word_in_several_spaces(tmp_path, monkeypatch, capsys):
     assert "c has no vector of 'cat'" in out
     status, _, err = run(monkeypatch, capsys, "neighbours", "bird", *spaces)
     assert (status, "no space has a vector of 'bird'" in err) == (1, True)
+
+
+def test_words_and_files_may_look_like_markup(tmp_path, monkeypatch, capsys):
+    (tmp_path / "[red].vec").write_text("3 2\n[bold] 1 0\n[/dim] 1 0.1\ncar 0 1\n")
+    status, out, _ = run(monkeypatch, capsys, "neighbours", "[bold]", "--spaces", tmp_path / "[red].vec")
+    assert status == 0
+    assert "[bold]" in out
+    assert "[/dim] 0.995" in out
+    assert "[red]" in out
+
+
+def test_the_list_of_tasks_cuts_no_name_that_can_be_typed(monkeypatch, capsys):
+    out = run(monkeypatch, capsys, "tasks", columns=80)[1]
+    for group in TASKS.values():
+        assert f" {group.name} " in out or not group.datasets
+        for dataset in group.datasets:
+            assert f" {dataset.key} " in out
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ def tasks(data: Data = None) -> None:
     """List the tasks, and which of them are in the folder of benchmarks."""
     table = Table(header_style="bold")
     for heading in ("group", "task", "metrics", "data set", "on disk"):
-        table.add_column(heading)
+        # Groups and tasks are what one types after --tasks: they stand whole, however narrow the terminal.
+        table.add_column(heading, no_wrap=heading in ("group", "task"))
     there: dict[str, bool] = {}
     for group in TASKS.values():
         for number, dataset in enumerate(group.datasets):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from lexiscope.evaluation.scores import Score
@@ -24,7 +25,7 @@ def score_table(scores: Sequence[Score], spaces: Sequence[str]) -> Table:
     table.add_column("metric")
     table.add_column("baseline", justify="right")
     for space in spaces:
-        table.add_column(space, justify="right", no_wrap=True)
+        table.add_column(escape(space), justify="right", no_wrap=True)
     for (dataset, metric), row in _by_measure(scores).items():
         measure = measure_of(dataset, metric)
         label = dataset if measure is None else measure.label
@@ -76,11 +77,11 @@ def neighbour_table(word: str, found: Mapping[str, Sequence[Neighbour] | None]) 
     table = Table(title=f"nearest to [bold]{word}[/bold]", header_style="bold")
     table.add_column("", justify="right")
     for space in found:
-        table.add_column(space)
+        table.add_column(escape(space))
     depth = max((len(neighbours or ()) for neighbours in found.values()), default=0)
     for rank in range(depth):
         cells = [
-            f"{neighbours[rank].word} [dim]{neighbours[rank].cosine:.3f}[/dim]"
+            f"{escape(neighbours[rank].word)} [dim]{neighbours[rank].cosine:.3f}[/dim]"
             if neighbours and rank < len(neighbours)
             else ""
             for neighbours in found.values()

@@ -145,6 +145,7 @@ rule probe_ranks:
         models=[
             f"{RESULTS}/language_modelling/{job}" for job in PLAN.reverse_transfer_jobs
         ],
+        corpus=lambda wildcards: corpus_folder(STUDY.reverse_transfer.corpus),
         vocabulary=f"{RESULTS}/language_modelling/reverse_transfer.vocabulary.txt",
     output:
         ranks=f"{RESULTS}/language_modelling/rank_probe.json",

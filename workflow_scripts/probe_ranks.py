@@ -4,6 +4,7 @@ from lexiscope.language_modelling.rank_probe import probe_ranks
 
 probe_ranks(
     models=snakemake.input.models,
+    corpus=snakemake.input.corpus,
     vocabulary=snakemake.input.vocabulary,
     config=snakemake.params.config,
     protocol=snakemake.params.protocol,

@@ -176,6 +176,10 @@ def test_the_roles_of_reverse_transfer():
     assert found.keys() - without.keys() == {"word2vec_in_domain", "word2vec_out_of_domain"}
     given = {"word2vec_out_of_domain": "google", "word2vec_in_domain": "later"}
     assert fill_roles(TRANSFERRED, given, "ptb") == found | given
+    # A space that is said to be in-domain does not play the other part as well.
+    roles = fill_roles(TRANSFERRED, {"word2vec_in_domain": "news"}, "ptb")
+    assert roles["word2vec_in_domain"] == "news"
+    assert "word2vec_out_of_domain" not in roles
 
 
 # -- verdicts --------------------------------------------------------------------------------------
@@ -357,7 +361,10 @@ def test_a_claim_without_its_subject_is_not_tested(claims):
     assert (rows[5]["verdict"], rows[5]["reason"]) == ("not tested", "no space plays the part of am")
     assert rows[5]["spaces"] == "(am) > lm_in, lm_out, word2vec, (glove), fasttext"
     assert rows[4]["verdict"] == "not tested"  # it speaks of output and am
-    assert rows[10]["verdict"] == "supported"
+    # Ahead of all that are there, but the claim speaks of more.
+    assert rows[10]["verdict"] == "not decided"
+    assert rows[10]["effect"] > 0
+    assert rows[10]["p_holm"] < 0.05
     assert "no space plays the part of am, glove" in rows[10]["reason"]
 
 
@@ -365,13 +372,14 @@ def test_a_rival_without_scores_is_named(claims):
     levels = {"lm_out": 0.8, "am": 0.2, "lm_in": 0.2, "word2vec": 0.3}
     keys = [("tense", "accuracy"), ("subj_number", "accuracy"), ("obj_number", "accuracy")]
     rows = claims(dict.fromkeys(keys, levels))
-    assert rows[10]["verdict"] == "supported"
+    assert rows[10]["verdict"] == "not decided"
+    assert rows[10]["p_holm"] < 0.05
     assert "no scores of fasttext, glove" in rows[10]["reason"]
     assert rows[9]["reason"] == "the run has no scores of tree_depth, top_constituents"
 
 
 def test_other_probes_stand_in_when_senteval_has_none(claims):
-    levels = {"am": 0.9, "lm_out": 0.4, "lm_in": 0.3}
+    levels = dict.fromkeys(SIX, 0.3) | {"am": 0.9}
     keys = [("xprobe_tree_depth", "accuracy"), ("ewt/top_constituents", "accuracy")]
     rows = claims(dict.fromkeys([*keys, ("ewt/tree_depth", "accuracy")], levels))
     assert (rows[9]["verdict"], rows[9]["n_datasets"]) == ("supported", 2)

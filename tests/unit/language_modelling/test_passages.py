@@ -19,7 +19,15 @@ def test_the_own_passage_is_about_a_storm():
 
 @pytest.mark.parametrize(
     ("token", "is_content"),
-    [("storm", True), ("The", False), (",", False), ("1,000", False), ("don't", True), ("café", True)],
+    [
+        ("storm", True),
+        ("The", False),
+        (",", False),
+        ("1,000", False),
+        ("don't", True),
+        ("café", True),
+        ("<unk>", False),
+    ],
 )
 def test_content_words(token, is_content):
     assert is_content_word(token) == is_content

@@ -16,6 +16,7 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.files import read_json
 from lexiscope.language_modelling.model import LanguageModelGroup
 from lexiscope.language_modelling.model_store import ModelStore, Name, read_models
+from lexiscope.language_modelling.passages import CORPUS_SENTENCES
 from lexiscope.language_modelling.predict import predict, token_log_probabilities
 from lexiscope.language_modelling.rank_probe import probe_ranks
 from lexiscope.language_modelling.reverse_transfer import train_reverse_transfer
@@ -167,6 +168,7 @@ def probe(tiny, folder, models, config=None, passage=PASSAGE):
     (folder / "passage.txt").write_text(passage, encoding="utf-8")
     probe_ranks(
         models=models,
+        corpus=tiny.corpus,
         vocabulary=tiny.vocabulary,
         config={"text": str(folder / "passage.txt"), **(config or {})},
         protocol=PROTOCOL,
@@ -241,6 +243,15 @@ def test_equally_likely_words_count_as_better(tiny, tmp_path):
     # red3 is alone at the top; two share the next place; all others are alike.
     assert found["models"][0]["ranks"] == [1, 3, len(words), 3, 3]
     assert found["spaces"][0]["against_none"] is None
+
+
+def test_a_vocabulary_in_another_language_is_asked_about_its_own_text(tiny, trained, tmp_path):
+    found = probe(tiny, tmp_path, [trained[0] / "models"], {"text": None})
+    assert found["source"] == "corpus"
+    known = set(tiny.vocabulary.read_text().split())
+    assert {place["token"] for place in found["places"]} <= known
+    assert len(found["sentences"]) == CORPUS_SENTENCES
+    assert "</s>" not in found["sentences"][0]
 
 
 def test_chosen_words_alone_are_ranked(tiny, trained, tmp_path):

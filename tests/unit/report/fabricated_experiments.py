@@ -145,7 +145,7 @@ def make_rank_probe(spaces: Sequence[str], seed: int = 4) -> dict[str, Any]:
             if rows else None,
         })  # fmt: skip
     return {
-        "vocabulary_size": VOCABULARY, "sentences": sentences, "places": places,
+        "vocabulary_size": VOCABULARY, "source": "own", "sentences": sentences, "places": places,
         "unknown": [{"sentence": 2, "position": 11, "token": "sirens"}], "models": [], "spaces": rows,
     }  # fmt: skip
 

@@ -8,8 +8,8 @@ against it the smallest of the pairs that point against it, times the number of 
 
 The p-values of all claims tested are corrected by Holm's method. Of a claim that is
 
-- ``supported``, the effect is in its favour and significant; and all sets (or most) point its way, where
-  it says so of every set (or of most);
+- ``supported``, the effect is in its favour and significant; all spaces that it speaks of were compared;
+  and all sets (or most) point its way, where it says so of every set (or of most);
 - ``contradicted``, the effect is against it and significant; or, where it speaks of every set, the effect
   on some set is, corrected for all sets of all such claims;
 - ``not decided``, neither is true;
@@ -77,6 +77,8 @@ class ClaimRow:
     method: str
     reason: str
 
+
+WORD2VEC_ROLES = ("word2vec_in_domain", "word2vec_out_of_domain")
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float | None": pa.float64()}
 
@@ -186,7 +188,9 @@ def fill_roles(
         if derived or fitting:
             players[role] = (derived or fitting)[0]
     for name, settings in spaces.items():
-        if (part := _reverse_transfer_role(settings, experiment_corpus)) is not None:
+        part = _reverse_transfer_role(settings, experiment_corpus)
+        # word2vec that the study calls in-domain, whatever its corpus, is not out-of-domain too.
+        if part is not None and name not in (given.get(role) for role in WORD2VEC_ROLES):
             players.setdefault(part, name)
     return {NO_EMBEDDINGS: NO_SPACE} | players | dict(given)
 
@@ -200,7 +204,7 @@ def _reverse_transfer_role(settings: Mapping[str, Any], experiment_corpus: str |
         return "bidirectional_lm"
     if kind == "word2vec" and experiment_corpus is not None:
         own = settings.get("corpus") == experiment_corpus
-        return "word2vec_in_domain" if own else "word2vec_out_of_domain"
+        return WORD2VEC_ROLES[0 if own else 1]
     return None
 
 
@@ -244,6 +248,6 @@ def _verdict(finding: Finding, p_holm: float | None, n_refuting: int, alpha: flo
     significant = p_holm is not None and p_holm < alpha
     if n_refuting or (significant and finding.effect < 0):
         return CONTRADICTED
-    if significant and finding.effect > 0 and finding.sets_agree:
+    if significant and finding.effect > 0 and finding.sets_agree and finding.complete:
         return SUPPORTED
     return NOT_DECIDED

@@ -31,6 +31,8 @@ class Finding:
         Above 0 in favour of the claim; the effect is None if nothing could be tested.
     sets_agree
         Whether as many sets point its way as it asks for.
+    complete
+        Whether all spaces that the claim speaks of were compared.
     p_against
         For each set of a claim about every set, the p-value of its pointing against the claim; None for a
         set that does not. Empty for other claims.
@@ -45,6 +47,7 @@ class Finding:
     ci_high: float | None = None
     p_value: float | None = None
     sets_agree: bool = True
+    complete: bool = True
     p_against: tuple[float | None, ...] = ()
     n_datasets: int = 0
     n_used: int = 0
@@ -226,6 +229,7 @@ def weigh_order(order: Order, evidence: Evidence) -> Finding:
         ci_high=high,
         p_value=_p_of_weakest(gaps),
         sets_agree=agree[order.rule],
+        complete=not (absent or unscored),
         p_against=tuple(_p_against(of_set) for of_set in usable.values()) if order.rule == "every" else (),
         n_datasets=len(usable),
         n_used=gaps[weakest].n_common,

@@ -97,7 +97,8 @@ class RankProbeConfig(Section):
     ----------
     text
         A UTF-8 file, a sentence a line, tokens with spaces between them; by default a passage of the
-        project's own.
+        project's own, in English. Where the vocabulary has none of its content words, the default is the
+        beginning of the corpus's test part.
     words
         The words that are ranked; by default all content words of the text.
     """

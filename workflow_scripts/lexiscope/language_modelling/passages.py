@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiscope.corpora.vocabulary import EOS_ID, UNK_ID
+from lexiscope.corpora.encoded import EncodedCorpus
+from lexiscope.corpora.vocabulary import EOS_ID, SPECIALS, UNK_ID
 from lexiscope.errors import LexiscopeError
 
 PASSAGE = Path(__file__).parent / "passage.txt"
@@ -20,6 +21,10 @@ FUNCTION_WORDS = frozenset(
     (Path(__file__).parent / "function_words.txt").read_text(encoding="utf-8").split()
 )
 """English words of closed classes, in lower case: they are no content words."""
+
+
+CORPUS_SENTENCES = 10
+"""Sentences of a passage that is taken from a corpus."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,29 @@ class Passage:
         if not sentences:
             raise LexiscopeError("the passage has no words", where=path)
         return cls(sentences)
+
+    @classmethod
+    def beginning_of(cls, corpus: EncodedCorpus) -> Passage:
+        """The first sentences of a corpus's test part.
+
+        Raises
+        ------
+        LexiscopeError
+            If it has none.
+        """
+        sentences: list[tuple[str, ...]] = []
+        words: list[str] = []
+        for number in map(int, corpus.tokens("test")):
+            if number != EOS_ID:
+                words.append(corpus.vocabulary.words[number])
+            elif words:
+                sentences.append(tuple(words))
+                words = []
+            if len(sentences) == CORPUS_SENTENCES:
+                break
+        if not sentences:
+            raise LexiscopeError("there is no sentence in the part 'test'", where=corpus.path)
+        return cls(tuple(sentences))
 
     def places(self, words: Sequence[str] = ()) -> list[Place]:
         """Where some words stand, whatever their case; without any, all content words.
@@ -113,4 +141,5 @@ class Passage:
 
 def is_content_word(token: str) -> bool:
     """Whether a token is a word that means something by itself: no punctuation, number or function word."""
-    return any(map(str.isalpha, token)) and token.lower() not in FUNCTION_WORDS
+    meaningful = token not in SPECIALS and token.lower() not in FUNCTION_WORDS
+    return meaningful and any(map(str.isalpha, token))

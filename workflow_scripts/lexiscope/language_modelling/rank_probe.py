@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiscope.corpora.encoded import EncodedCorpus
 from lexiscope.corpora.vocabulary import UNK_ID
 from lexiscope.errors import LexiscopeError
 from lexiscope.evaluation.bootstrap import percentile_interval
@@ -45,6 +46,7 @@ RESAMPLES = "rank_probe"
 def probe_ranks(
     *,
     models: Sequence[Path],
+    corpus: Path,
     vocabulary: Path,
     config: Mapping[str, Any],
     protocol: Mapping[str, Any],
@@ -61,6 +63,8 @@ def probe_ranks(
     ----------
     models
         Folders that `ModelStore` wrote.
+    corpus
+        Folder of the encoded corpus that they were trained on.
     vocabulary
         The vocabulary of all of them, as `choose_vocabulary` wrote it.
     config
@@ -68,7 +72,8 @@ def probe_ranks(
     protocol
         Fields of `ProtocolConfig`, for the number of resamples, their seed and the confidence.
     output
-        The JSON file to write: ``vocabulary_size``; ``sentences`` of the passage; ``places`` that are
+        The JSON file to write: ``vocabulary_size``; the passage's ``source`` (``own``, ``corpus`` or
+        ``file``) and its ``sentences``; ``places`` that are
         ranked (``sentence`` and ``position`` from 1, ``token``, the vocabulary's ``word``); ``unknown``
         tokens at places that are not; ``models``, each with ``dataset``, ``space``, ``seed``, ``ranks`` in
         the order of the places (1 is the most likely word) and ``mean_log_rank`` with ``ci_low`` and
@@ -88,7 +93,7 @@ def probe_ranks(
     settings = RankProbeConfig.model_validate(config)
     rules = ProtocolConfig.model_validate(dict(protocol))
     words = read_vocabulary(vocabulary)
-    passage = Passage.read(settings.text)
+    source, passage = _passage(settings, corpus, words)
     ids, offset_of = passage.encode({word: number for number, word in enumerate(words)})
     wanted = passage.places(settings.words)
     places = [place for place in wanted if ids[offset_of[place.sentence, place.position]] != UNK_ID]
@@ -106,6 +111,7 @@ def probe_ranks(
     ranks = _ranks(models, words, ids, offsets, threads)
     content = {
         "vocabulary_size": len(words),
+        "source": source,
         "sentences": [list(sentence) for sentence in passage.sentences],
         "places": [
             {**asdict(place), "word": words[ids[offset]]}
@@ -119,6 +125,18 @@ def probe_ranks(
         "spaces": _by_space(ranks, rules),
     }
     write_json(output, content)
+
+
+def _passage(settings: RankProbeConfig, corpus: Path, words: Sequence[str]) -> tuple[str, Passage]:
+    """The text that ranks are asked for, and where it is from."""
+    if settings.text is not None:
+        return "file", Passage.read(settings.text)
+    own = Passage.read()
+    known = {word.lower() for word in words}
+    if settings.words or any(place.token.lower() in known for place in own.places()):
+        return "own", own
+    logger.warning("no content word of the project's own passage is in the vocabulary: the text's is used")
+    return "corpus", Passage.beginning_of(EncodedCorpus.open(corpus))
 
 
 def _ranks(

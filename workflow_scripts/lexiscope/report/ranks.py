@@ -59,6 +59,8 @@ class RankProbe:
 
     Attributes
     ----------
+    source
+        Where the passage is from: ``own``, ``corpus`` or ``file``.
     sentences
         For each sentence its tokens, each with whether it was ranked.
     words
@@ -68,6 +70,7 @@ class RankProbe:
     """
 
     vocabulary_size: int
+    source: str
     sentences: tuple[tuple[tuple[str, bool], ...], ...]
     words: tuple[str, ...]
     unknown: tuple[str, ...]
@@ -110,13 +113,14 @@ def read_rank_probe(path: Path, kinds: Mapping[str, str], number: int = 1) -> Ra
             for row, sentence in enumerate(content["sentences"], 1)
         )
         unknown = tuple(dict.fromkeys(str(place["token"]) for place in content["unknown"]))
-        size = int(content["vocabulary_size"])
+        size, source = int(content["vocabulary_size"]), str(content["source"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LexiscopeError(f"not a rank probe ({error!r})", where=path) from None
     order = list(kinds)
     spaces.sort(key=lambda space: order.index(space.space) if space.space in kinds else -1)
     return RankProbe(
         vocabulary_size=size,
+        source=source,
         sentences=sentences,
         words=words,
         unknown=unknown,

@@ -39,8 +39,7 @@ def training_chart(model: str, history: History) -> Chart | None:
         scale=alt.Scale(nice=False, zero=False),
         axis=alt.Axis(
             grid=False,
-            tickCount=min(10, n_epochs),
-            tickMinStep=1,
+            **({"values": list(range(n_epochs + 1))} if n_epochs <= 10 else {"tickCount": 10}),
         ),
     )
     y = alt.Y(

@@ -53,6 +53,7 @@ def study(repository: Path, mirror_root: Path, tmp_path_factory: pytest.TempPath
         "study": "mine",
         "data": {"source": "mirror", "root": str(mirror_root)},
         "spaces": {"mine": {"kind": "file", "path": "mine.vec"}},
+        "random_control": False,
         "tasks": ["word_similarity", "brainbench"],
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(settings))

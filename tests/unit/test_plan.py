@@ -289,8 +289,8 @@ def test_sizes_of_datasets_and_corpora(tmp_path: Path) -> None:
 def test_several_seeds_make_several_spaces_of_one_name() -> None:
     seeded = {**STUDY["spaces"], "word2vec": {**STUDY["spaces"]["word2vec"], "seeds": [4, 5]}}
     several = plan(spaces=seeded)
-    assert several.spaces() == ["word2vec", "word2vec.seed5", "output", "am"]
-    assert several.plain_spaces == ["word2vec", "output", "am"]
+    assert several.spaces() == ["word2vec", "word2vec.seed5", "output", "am", "random"]
+    assert several.plain_spaces == ["word2vec", "output", "am", "random"]
     assert [several.space_seed(name) for name in several.spaces("word2vec")] == [4, 5]
     assert [several.public_name(name) for name in several.spaces("word2vec")] == ["word2vec"] * 2
     digests = {several.config_sha256(name) for name in several.spaces("word2vec")}

@@ -30,6 +30,7 @@ STUDY: dict[str, Any] = {
         "mine": {"kind": "softmax_file", "path": "layer.npz"},
         "hub": {"kind": "huggingface", "path": "tiny_model"},
     },
+    "random_control": False,
     "spaces": {
         "output": {"kind": "lm_output", "model": "mine"},
         "am": {
@@ -221,6 +222,8 @@ def test_a_new_penalty_reruns_one_space_and_what_follows(imported: Project) -> N
         "predict_bias": 1,
         "map_displacement": 1,
         "merge_scores": 1,
+        "compare_spaces": 1,
+        "judge_claims": 1,
         "build_report": 1,
         "all": 1,
     }
@@ -234,6 +237,8 @@ def test_another_grid_reruns_the_path_and_its_scores(imported: Project) -> None:
         "follow_l2_path": 1,
         "evaluate_l2_path": 1,
         "merge_scores": 1,
+        "compare_spaces": 1,
+        "judge_claims": 1,
         "build_report": 1,
         "all": 1,
     }

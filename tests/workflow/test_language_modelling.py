@@ -64,7 +64,7 @@ def test_each_experiment_has_each_space(perplexities: pd.DataFrame) -> None:
         "nnlm_out": frozen,
         "nnlm_tied": frozen,
         "nnlm_baseline": {"(untied)", "(tied)", "(kneser-ney 5)"},
-        "lstm_lm": {"(none)", *STUDY["spaces"]},
+        "lstm_lm": {"(none)", *STUDY["spaces"], "random"},
     }
     assert (perplexities.status == "ok").all()
     assert perplexities.value.between(1, 10_000).all()
@@ -82,7 +82,7 @@ def test_ranks_and_the_second_task(trained: Project) -> None:
     folder = trained.folder / "results/lm/language_modelling"
     ranks = json.loads((folder / "rank_probe.json").read_text())
     assert ranks["source"] == "corpus"  # the miniature's language is not that of the project's passage
-    assert {space["space"] for space in ranks["spaces"]} == {"(none)", *STUDY["spaces"]}
+    assert {space["space"] for space in ranks["spaces"]} == {"(none)", *STUDY["spaces"], "random"}
     figures = json.loads((folder / "multi_task.json").read_text())
     assert len(figures["runs"]) == 2 * 2
 

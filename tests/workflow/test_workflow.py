@@ -145,7 +145,7 @@ def test_vectors_of_ones_own_need_no_training(clone: Project) -> None:
     assert not [rule for rule in planned if rule.startswith("train")]
     clone.succeed(study="mine.yaml")
     scores = pq.read_table(clone.folder / "reports/mine/scores.parquet").to_pylist()
-    assert [row["dataset"] for row in scores] == ["men"]
+    assert [(row["space"], row["dataset"]) for row in scores] == [("mine", "men"), ("random", "men")]
     assert (clone.folder / "results/mine/exports/mine.txt").exists()
     assert (clone.folder / "results/mine/exports/mine.bin").exists()
 

@@ -67,16 +67,29 @@ def test_evaluate_prints_a_table_and_writes_what_the_workflow_would(tmp_path, da
     assert [(row["space"], row["dataset"], row["status"]) for row in rows] == [
         ("one", "simlex999", "ok"),
         ("two", "simlex999", "ok"),
+        ("random", "simlex999", "ok"),
     ]
     shown = f"{100 * rows[0]['value']:.1f}"
     assert shown in out
-    assert pq.read_table(items).num_rows == 2 * len(PAIRS)
+    assert pq.read_table(items).num_rows == 3 * len(PAIRS)
 
 
 def test_nothing_is_written_unless_asked_for(tmp_path, data, monkeypatch, capsys):
     one = vectors(tmp_path / "one.vec", WORDS, 1)
     before = sorted(tmp_path.rglob("*"))
-    run(monkeypatch, capsys, "evaluate", one, "--tasks", "simlex999", "--data", data, "--bootstrap", "0")
+    run(
+        monkeypatch,
+        capsys,
+        "evaluate",
+        one,
+        "--tasks",
+        "simlex999",
+        "--data",
+        data,
+        "--bootstrap",
+        "0",
+        "--no-random",
+    )
     assert sorted(tmp_path.rglob("*")) == before
 
 

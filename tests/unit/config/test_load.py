@@ -41,8 +41,18 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 def test_a_full_study() -> None:
     study = validate(full_study())
-    assert list(study.spaces) == ["word2vec", "input", "output", "am"]
+    assert list(study.spaces) == ["word2vec", "input", "output", "am", "random"]
     assert study.data.source == "miniature"
+
+
+def test_a_study_with_tasks_has_random_vectors() -> None:
+    spaces = validate(full_study()).spaces
+    assert spaces["random"].kind == "random"
+    assert spaces["random"].like == "word2vec"  # type: ignore[union-attr]
+    own = validate(changed("spaces.noise", {"kind": "random"})).spaces
+    assert list(own) == ["word2vec", "input", "output", "am", "noise"]
+    assert "random" not in validate(changed("random_control", False)).spaces
+    assert "random" not in validate(changed("tasks", [])).spaces
 
 
 def test_vectors_of_ones_own_and_nothing_else() -> None:
@@ -281,7 +291,7 @@ def test_a_file_without_a_study_key_is_laid_over(tmp_path: Path) -> None:
     over = write(tmp_path / "over.yaml", {"spaces": {"am": {"l2": 0.5}}})
     study = load_study([base, over])
     assert study.spaces["am"].l2 == 0.5  # type: ignore[union-attr]
-    assert len(study.spaces) == 4
+    assert len(study.spaces) == 5
 
 
 def test_a_file_with_a_study_key_stands_alone(tmp_path: Path) -> None:
@@ -324,7 +334,8 @@ def test_the_sections_in_the_documentation_are_valid(repository: Path) -> None:
     text = (repository / "docs" / "studies.md").read_text()
     blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)]
     sections = {key: value for block in blocks if "study" not in block for key, value in block.items()}
-    assert set(sections) == {"corpora", "l2_paths", "protocol", "analysis"}
+    assert set(sections) == {"corpora", "l2_paths", "protocol", "analysis", "nnlm", "reverse_transfer"}
     study = full_study() | sections | {"data": {"source": "download"}}
+    study["corpora"]["ptb"] = {"sources": ["ptb"]}
     study["spaces"]["am_exact"] = {**study["spaces"]["am"], "objective": "exact"}
     assert set(validate(study).analysis.maps) == {"years", "mine"}

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lexiscope import __version__
 from lexiscope.cli import benchmarks, tables, vectors
+from lexiscope.embeddings.config import CONTROL
 from lexiscope.embeddings.export import write_space
 from lexiscope.embeddings.space import save_space
 from lexiscope.errors import LexiscopeError
@@ -56,6 +57,9 @@ def evaluate(
     casing: Annotated[str, typer.Option(help="Look-up of words: as_is, lower or fallback.")] = "lower",
     bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval; 0 for none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of classifiers and resamples.")] = 1111,
+    random: Annotated[
+        bool, typer.Option(help="Also score random vectors, with the words and norms of the first file.")
+    ] = True,
     output: Annotated[Path | None, typer.Option(help="Write the scores here, as Parquet.")] = None,
     items: Annotated[Path | None, typer.Option(help="Write each answer here, as Parquet.")] = None,
     lenient: Lenient = False,
@@ -66,10 +70,13 @@ def evaluate(
     benchmarks.choose(names)  # A misspelt task is told before anything is read.
     found = benchmarks.find(names, _folder(data))
     spaces = vectors.read_spaces(files, lenient=lenient)
+    if random and CONTROL not in spaces:
+        spaces[CONTROL] = vectors.random_control(next(iter(spaces.values())), seed)
     whole = Evaluation()
     for name, space in spaces.items():
         recipe = [space.provenance.get("sha256"), protocol.model_dump(mode="json")]
-        who = Identity("command line", name, "file", protocol.seed, digest_json(recipe), __version__)
+        kind = space.provenance["kind"]
+        who = Identity("command line", name, kind, protocol.seed, digest_json(recipe), __version__)
         for group in found:
             if group.receipts:
                 scored = evaluate_group(space, group.group, group.receipts, protocol=protocol, identity=who)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from lexiscope.embeddings.config import EXPORT_EXTENSIONS, ExportFormat, FileConfig
 from lexiscope.embeddings.import_space import space_of_file
+from lexiscope.embeddings.random_vectors import random_directions
 from lexiscope.embeddings.space import EmbeddingSpace
 from lexiscope.errors import LexiscopeError
 
@@ -34,6 +37,12 @@ def read_spaces(paths: Sequence[Path], *, lenient: bool = False) -> dict[str, Em
         name: space_of_file(path, _settings(path, lenient=lenient))
         for name, path in zip(names_of(paths), paths, strict=True)
     }
+
+
+def random_control(space: EmbeddingSpace, seed: int) -> EmbeddingSpace:
+    """Random vectors with the words and norms of a space: what its scores have to beat."""
+    drawn = random_directions(space.vectors, np.random.default_rng(seed))
+    return EmbeddingSpace(words=space.words, vectors=drawn, provenance={"kind": "random", "seed": seed})
 
 
 def _settings(path: Path, *, lenient: bool) -> FileConfig:

@@ -17,6 +17,7 @@ from lexiscope.corpora.config import CorpusConfig
 from lexiscope.data.miniature.config import MiniatureConfig
 from lexiscope.domains.config import BiLMConfig, DomainClassifierConfig, DomainsConfig
 from lexiscope.embeddings.config import (
+    CONTROL,
     AllButTheTopConfig,
     CentredConfig,
     ExportFormat,
@@ -95,6 +96,9 @@ class Study(Section):
     language_models: dict[Name, LanguageModelConfig] = Field({})
     lexicon: LexiconConfig = LexiconConfig()
     spaces: dict[Name, SpaceConfig] = Field(min_length=1)
+    random_control: bool = Field(
+        True, description="A study with tasks but without random vectors gets some, like its first space."
+    )
     l2_paths: dict[Name, L2PathConfig] = Field({})
     probes: dict[Name, ProbeConfig] = Field({})
     tasks: tuple[str, ...] = ()
@@ -105,6 +109,16 @@ class Study(Section):
     analysis: AnalysisConfig = AnalysisConfig()
     export: tuple[ExportFormat, ...] = ()
     report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="after")
+    def _random_vectors_in_every_table(self) -> Study:
+        """Add a space of random vectors with the words and norms of the first, where one is missing."""
+        if not (self.random_control and self.tasks) or CONTROL in self.spaces:
+            return self
+        if any(isinstance(space, RandomConfig) for space in self.spaces.values()):
+            return self
+        control = RandomConfig(kind="random", like=next(iter(self.spaces)))
+        return self.model_copy(update={"spaces": {**self.spaces, CONTROL: control}})
 
     @model_validator(mode="after")
     def _one_space_for_each_seed(self) -> Study:

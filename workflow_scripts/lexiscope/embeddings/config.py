@@ -131,6 +131,10 @@ class GloVeConfig(DistributionalConfig):
     memory_mb: PositiveInt = 1024
 
 
+CONTROL = "random"
+"""The space of random vectors that a study, or a table on a terminal, gets if it has none."""
+
+
 class RandomConfig(SeededSection):
     """Gaussian random vectors: what a space without knowledge scores.
 

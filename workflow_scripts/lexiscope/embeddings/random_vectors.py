@@ -71,11 +71,9 @@ def draw_random_vectors(
 def _with_norms_of(
     source: EmbeddingSpace, path: Path, settings: RandomConfig, generator: np.random.Generator, seed: int
 ) -> EmbeddingSpace:
-    vectors = generator.standard_normal(source.vectors.shape, dtype=np.float32)
-    vectors *= (_norms(source.vectors) / _norms(vectors)).astype(np.float32)[:, None]
     return EmbeddingSpace(
         words=source.words,
-        vectors=vectors,
+        vectors=random_directions(source.vectors, generator),
         provenance={
             "kind": settings.kind,
             "corpus": None,
@@ -88,6 +86,13 @@ def _with_norms_of(
         },
         columns={name: source.columns[name] for name in ("count",) if name in source.columns},
     )
+
+
+def random_directions(vectors: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+    """Vectors (n, d) in random directions, each as long as the one in its place."""
+    drawn = generator.standard_normal(vectors.shape, dtype=np.float32)
+    drawn *= (_norms(vectors) / _norms(drawn)).astype(np.float32)[:, None]
+    return drawn
 
 
 def _norms(vectors: NDArray[np.float32]) -> NDArray[np.float64]:

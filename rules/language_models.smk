@@ -17,6 +17,7 @@ rule train_language_model:
         f"{TIMINGS}/train_language_model.{{model}}.tsv"
     wildcard_constraints:
         model=one_of(PLAN.models_of("char_cnn_lstm")),
+    priority: 1  # most other jobs wait for it
     conda:
         "../envs/torch.yaml"
     threads: lambda wildcards: STUDY.language_models[wildcards.model].threads

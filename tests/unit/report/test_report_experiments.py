@@ -178,6 +178,21 @@ def test_names_at_the_ends_do_not_cover_one_another(tmp_path: Path) -> None:
     assert low <= at[0][0] <= at[-1][0] <= high
 
 
+def test_a_curve_that_begins_far_above_all_others_does_not_squeeze_them(tmp_path: Path) -> None:
+    histories = make_histories(perplexities(), 4)
+    one = next(model for model in histories if model["dataset"] == "nnlm_tied")
+    one["epochs"][0]["valid_perplexity"] = 2e8
+    write_json(tmp_path / "h.json", histories)
+    models = [m for m in read_experiment(tmp_path / "h.json") if m.dataset == "nnlm_tied"]
+    (group,) = model_groups(models, KINDS)
+    assert group.chart is not None
+    ends = [model.epochs[-1].valid for model in models]
+    _, top = group.chart.specification["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert max(end for end in ends if end is not None) < top < 1e5
+    lines = [layer["mark"] for layer in group.chart.specification["layer"] if "mark" in layer]
+    assert all(mark.get("clip") for mark in lines if mark["type"] == "point")
+
+
 def test_ranks_are_held_against_no_vectors(tmp_path: Path) -> None:
     content = make_rank_probe(["am", "bilm"])
     write_json(tmp_path / "r.json", content)

@@ -23,6 +23,9 @@ HEIGHT, LABEL_HEIGHT = 230, 13
 LABEL_SHARE = 0.36
 """Share of the width that is kept for the names."""
 
+CEILING = 10.0
+"""Top of a chart, in multiples of the highest perplexity that a curve ends at: one step too long at the
+start would squeeze all that follows into a line."""
 
 MAX_DOTS, MAX_POINTS = 6, 20
 """Of more epochs none has a dot; of more than these a curve is drawn through some."""
@@ -178,7 +181,7 @@ def curves(dataset: str, models: Sequence[Trained], kinds: Mapping[str, str]) ->
         return None
     last = max(curve[-1][0] for curve in found.values())
     values = [value for curve in found.values() for _, value in curve]
-    low, high = min(values), max(values)
+    low, high = min(values), min(max(values), CEILING * max(curve[-1][1] for curve in found.values()))
     # As many names as there are curves have to find room one below the other.
     height = max(HEIGHT, LABEL_HEIGHT * (len(found) + 2))
     data: list[dict[str, Any]] = []
@@ -215,7 +218,7 @@ def curves(dataset: str, models: Sequence[Trained], kinds: Mapping[str, str]) ->
     ]
     tooltip = [alt.Tooltip("space:N"), alt.Tooltip("perplexity:Q", title="at the end", format=",.1f")]
     layers = [
-        base.transform_filter("!datum.flat").mark_line(strokeWidth=1.6),
+        base.transform_filter("!datum.flat").mark_line(strokeWidth=1.6, clip=True),
         base.transform_filter("datum.flat").mark_line(strokeWidth=1.4, strokeDash=[4, 3]),
         _data(names)
         .mark_text(align="left", dx=7, fontSize=11, limit=92)
@@ -229,7 +232,7 @@ def curves(dataset: str, models: Sequence[Trained], kinds: Mapping[str, str]) ->
     ]
     if last <= MAX_DOTS:
         layers.append(
-            base.mark_point(filled=True, size=22, opacity=1).encode(
+            base.mark_point(filled=True, size=22, opacity=1, clip=True).encode(
                 tooltip=[*tooltip[:1], alt.Tooltip("epoch:Q"), alt.Tooltip("perplexity:Q", format=",.1f")]
             )
         )

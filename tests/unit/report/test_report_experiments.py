@@ -189,8 +189,8 @@ def test_a_curve_that_begins_far_above_all_others_does_not_squeeze_them(tmp_path
     ends = [model.epochs[-1].valid for model in models]
     _, top = group.chart.specification["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert max(end for end in ends if end is not None) < top < 1e5
-    lines = [layer["mark"] for layer in group.chart.specification["layer"] if "mark" in layer]
-    assert all(mark.get("clip") for mark in lines if mark["type"] == "point")
+    marks = [layer["mark"] for layer in group.chart.specification["layer"]]
+    assert {mark["type"] for mark in marks if mark.get("clip")} == {"line", "point"}
 
 
 def test_ranks_are_held_against_no_vectors(tmp_path: Path) -> None:

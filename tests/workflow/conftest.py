@@ -1,4 +1,7 @@
-"""A copy of the project in which a tiny study can be run, killed and edited."""
+"""A copy of the project in which a tiny study can be run, killed and edited.
+
+Tests that share a finished study are one group of pytest-xdist, so that it is run once, not once a process.
+"""
 
 from __future__ import annotations
 

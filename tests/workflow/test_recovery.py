@@ -12,6 +12,8 @@ import pytest
 
 from .conftest import TINY, Project, copy_of_the_project
 
+pytestmark = pytest.mark.xdist_group("tiny study")
+
 
 def kill_when(project: Project, begun: Path) -> None:
     """Start the study and kill all its processes soon after ``begun`` exists."""
@@ -31,23 +33,16 @@ def kill_when(project: Project, begun: Path) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    "begun",
-    [
-        "resources",
-        "results/tiny/checkpoints/language_models/jlm",
-        "results/tiny/scores",
-    ],
-    ids=["while data are made", "while the language model trains", "while scores are computed"],
-)
-def test_a_killed_study_ends_in_the_same_bytes(
-    finished: Project, repository: Path, tmp_path: Path, begun: str
+def test_a_study_killed_again_and_again_ends_in_the_same_bytes(
+    finished: Project, repository: Path, tmp_path: Path
 ) -> None:
+    """Killed while data are made, while the language model trains, and while scores are computed."""
     project = copy_of_the_project(repository, tmp_path / "project")
     project.write(TINY)
-    kill_when(project, project.folder / begun)
-    assert not (project.folder / "reports/tiny/report.html").exists()
-    project.succeed("--unlock")
+    for begun in ("resources", "results/tiny/checkpoints/language_models/jlm", "results/tiny/scores"):
+        kill_when(project, project.folder / begun)
+        assert not (project.folder / "reports/tiny/report.html").exists()
+        project.succeed("--unlock")
     project.succeed()
     for table in ("scores.parquet", "items.parquet"):
         expected = (finished.folder / "reports/tiny" / table).read_bytes()

@@ -243,6 +243,21 @@ def test_fits_that_the_shared_curvature_does_not_suit_go_on_alone(monkeypatch):
     assert relative_error(alone.weights, together.weights) < 1e-4
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_curvature_is_built_anew_only_where_it_has_changed(monkeypatch, n_classes):
+    features, labels = make_data(600, 20, n_classes)
+    fits = make_fits(600, n_subsets=3)
+    calls = []
+    build = preconditioner.build_preconditioner
+    monkeypatch.setattr(convex, "build_preconditioner", lambda *args: calls.append(args) or build(*args))
+    kept = solve(features, labels, n_classes, fits)
+    few = len(calls)
+    monkeypatch.setattr(preconditioner, "MAX_CHANGE", -1.0)
+    always = solve(features, labels, n_classes, fits)
+    assert few < len(L2) < len(calls) - few
+    assert relative_error(kept.weights, always.weights) < 5e-5
+
+
 def test_an_optimum_that_is_not_reached_is_an_error(monkeypatch):
     features, labels = make_data(300, 10, 4)
     monkeypatch.setattr(convex, "MAX_EVALUATIONS", 1)
@@ -293,10 +308,11 @@ def test_long_vectors_of_too_few_rows(n_classes, scale):
         assert found - least < 1e-10
 
 
+@pytest.mark.parametrize(("n_rows", "scale"), [(1, 1e4), (5, 300), (20, 30)])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_one_row_far_from_all_others(n_classes):
+def test_rows_far_from_all_others(n_classes, n_rows, scale):
     features, labels = make_data(300, 10, n_classes)
-    features[7] *= 1e4
+    features[7 : 7 + n_rows] *= scale
     fits = make_fits(300)
     fitted = solve(features, labels, n_classes, fits)
     rows = fits.train[0]

@@ -3,7 +3,8 @@
 The problems of cross-validation differ little from each other: for every regulariser, from the largest to
 the smallest, one problem over the rows of all subsets is solved first. Its Hessian is then the
 preconditioner, and its optimum the start, for the fits of all subsets, whose iterations are two products of
-the data with all their coefficients. Three to ten iterations do.
+the data with all their coefficients. Three to ten iterations do. A Hessian that hardly changes from one
+regulariser to the next is kept.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ never allowed more than 1e-5 either: the mean cross-entropy is about 5e-11 from 
 TOLERANCE_FLOOR = 1e-12
 """For the numerator: features that say nothing have w = 0."""
 
-START_TOLERANCE = 1e-3
+START_TOLERANCE = 1e-2
 """The same for the problem of all subsets together: their optima differ by more."""
 
-MAX_START_DECREMENT = 1e-3
+MAX_START_DECREMENT = 1e-2
+"""And of its numerator."""
 
 MAX_EVALUATIONS = 40
 """Gradients of a fit with the shared preconditioner."""
@@ -210,14 +212,31 @@ class _Problems:
         """`TOLERANCE` as it is for each fit, from where it is near."""
         return np.clip(TOLERANCE * shared.length(coefs), TOLERANCE_FLOOR, TOLERANCE)
 
+    def intercepts(self) -> NDArray[np.float64]:
+        """The optimum without features, (n_fits, n_columns, dim): log-shares of the classes."""
+        objective = self.objective
+        of_class = [self.weights[:, objective.labels == label] for label in range(objective.n_classes)]
+        shares = np.stack([some.sum(axis=1, dtype=np.float64) for some in of_class], axis=1)
+        logits = np.log(np.where(self.absent, 1.0, shares))
+        coefs = np.zeros((len(shares), *objective.shape))
+        coefs[..., -1] = logits if objective.n_columns > 1 else logits[:, 1:] - logits[:, :1]
+        return coefs
+
     def precondition(self, coefs: NDArray[np.float64], l2: float, n_fits: int) -> Preconditioner:
         """The curvature of the first problem at its coefficients (1, n_columns, dim)."""
-        if len(coefs[0]) > 1:
-            coefs = coefs.copy()
-            coefs[0, self.absent[0], -1] = ABSENT_LOGIT
-        built = build_preconditioner(self.objective, coefs[0], self.weights[0], n_fits)
+        built = build_preconditioner(self.objective, self._of_first(coefs), self.weights[0], n_fits)
         built.set_l2(l2)
         return built
+
+    def suits(self, shared: Preconditioner, coefs: NDArray[np.float64]) -> bool:
+        """Whether a preconditioner is near the curvature of the first problem at its coefficients."""
+        return shared.suits(self.objective, self._of_first(coefs), self.weights[0])
+
+    def _of_first(self, coefs: NDArray[np.float64]) -> NDArray[np.float64]:
+        first: NDArray[np.float64] = coefs[0].copy()
+        if len(first) > 1:
+            first[self.absent[0], -1] = ABSENT_LOGIT
+        return first
 
 
 class _Solver:
@@ -248,7 +267,7 @@ class _Solver:
             return
         weights = self._problems(subsets).weights.mean(axis=0, keepdims=True)
         together = _Problems(self._objective, weights, np.logical_and.reduce(self._absent[subsets])[None])
-        optimum = np.zeros((1, *self._objective.shape))
+        optimum = together.intercepts()
         offsets = np.zeros((len(self._train), *self._objective.shape))
         shared: Preconditioner | None = None
         for l2 in np.unique(self._l2[pending])[::-1].tolist():
@@ -299,7 +318,8 @@ class _Solver:
         for _ in range(MAX_ROUNDS):
             found = together.search(coefs, l2, shared, tolerance, ROUND_EVALUATIONS)
             coefs = found.coefs
-            shared = together.precondition(coefs, l2, n_fits)
+            if not together.suits(shared, coefs):
+                shared = together.precondition(coefs, l2, n_fits)
             if not shared.reliable and self._objective.precision == np.float32:
                 self._objective = self._objective.doubled()
                 together = together.select(np.array([0]), self._objective)

@@ -15,7 +15,7 @@ from lexiscope.errors import LexiscopeError
 BLOCK_CELLS = 1 << 19
 """Logits held at a time (2 MB), so that they stay in the cache between the two products."""
 
-MAX_BLOCK_ROWS = 2048
+MAX_BLOCK_ROWS = 512
 
 Precision = type[np.float32] | type[np.float64]
 
@@ -103,16 +103,17 @@ class Design:
         if self.n * self.dim <= COPY_CELLS:
             self._copy = np.empty((self.n, self.dim), dtype=np.float32)
             for start in range(0, self.n, MAX_BLOCK_ROWS):
-                self._copy[start : start + MAX_BLOCK_ROWS] = self._standardised(start, MAX_BLOCK_ROWS)
+                where = slice(start, start + MAX_BLOCK_ROWS)
+                self._copy[where] = self._standardised(where)
 
-    def _standardised(self, start: int, size: int) -> NDArray[np.float32]:
-        return self.standardiser.apply(self._features[self._rows[start : start + size]])
+    def _standardised(self, where: slice) -> NDArray[np.float32]:
+        return self.standardiser.apply(self._features[self._rows[where]])
 
-    def blocks(self, size: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """The rows in blocks of at most ``size``, each (size, dim)."""
-        for start in range(0, self.n, size):
-            where = slice(start, min(start + size, self.n))
-            yield where, self._standardised(start, size) if self._copy is None else self._copy[where]
+    def blocks(self, size: int, step: int = 1) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Every ``step``-th row, in blocks of at most ``size`` rows, each (size, dim)."""
+        for start in range(0, self.n, size * step):
+            where = slice(start, min(start + size * step, self.n), step)
+            yield where, self._standardised(where) if self._copy is None else self._copy[where]
 
 
 class Objective:
@@ -181,8 +182,8 @@ class Objective:
             flat += residuals @ rows
         return gradient
 
-    def _blocks(self, size: int) -> Iterator[tuple[slice, NDArray[Any]]]:
-        for where, rows in self.design.blocks(size):
+    def _blocks(self, size: int, step: int = 1) -> Iterator[tuple[slice, NDArray[Any]]]:
+        for where, rows in self.design.blocks(size, step):
             yield where, rows.astype(self.precision, copy=False)
 
     def _residuals(
@@ -220,8 +221,8 @@ class Objective:
         """
         flat = coefs.astype(self.precision)
         size = min(max(BLOCK_CELLS // self.n_columns, 128), MAX_BLOCK_ROWS)
-        for where, block in self._blocks(size):
-            rows, counts = block[::step], weights[where][::step] * np.float32(step)
+        for where, rows in self._blocks(size, step):
+            counts = weights[where] * np.float32(step)
             logits = flat @ rows.T
             if self.n_columns == 1:
                 np.exp(-np.abs(logits), out=logits)
@@ -244,20 +245,19 @@ class Objective:
         """
         if self._basis is None:
             scale = self.design.standardiser.scale / self.design.standardiser.scale.max()
-            covariance = np.zeros((len(scale), len(scale)))
+            covariance = np.zeros((len(scale), len(scale)), self.precision, order="F")
             for where, block in self._blocks(MAX_BLOCK_ROWS):
                 rows = block[:, :-1] * np.sqrt(weights[where])[:, None] * scale.astype(self.precision)
-                covariance += upper_products(rows)
-            vectors = linalg.eigh(covariance, lower=False)[1]
+                add_upper_products(covariance, rows)
+            vectors = linalg.eigh(covariance.astype(np.float64), lower=False)[1]
             self._basis = scale[:, None] * vectors, vectors / scale[:, None]
         return self._basis
 
 
-def upper_products(rows: NDArray[Any]) -> NDArray[Any]:
-    """The upper half of rowsᵀ rows."""
+def add_upper_products(total: NDArray[Any], rows: NDArray[Any]) -> None:
+    """Add rowsᵀ rows to the upper half of ``total``, which lies in Fortran's order."""
     syrk = blas.ssyrk if rows.dtype == np.float32 else blas.dsyrk
-    products: NDArray[Any] = syrk(1.0, rows.T)
-    return products
+    syrk(1.0, rows.T, beta=1.0, c=total, overwrite_c=True)
 
 
 def _exponentials(

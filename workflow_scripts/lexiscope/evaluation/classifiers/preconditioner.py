@@ -5,19 +5,27 @@ What couples the classes is left out; the search that uses them makes up for it.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.linalg import lapack
 
-from lexiscope.evaluation.classifiers.objective import Objective, upper_products
+from lexiscope.evaluation.classifiers.objective import Objective, add_upper_products
 
 MAX_BLOCK_CELLS = 1 << 24
 """Up to so many numbers (128 MB) every class has its own Hessian."""
 
 JITTER = {np.float32: 1e-6, np.float64: 1e-12}
 """Added to Hessians with a diagonal of ones: what rounding in the products of the rows may cost."""
+
+MAX_CHANGE = 0.8
+"""Of what the rows weigh in a Hessian, in the share that has not changed. To build one costs as much as ten
+or twenty gradients; with older curvature the searches take a few more."""
+
+SMALLEST_DIAGONAL = {np.float32: 1e-36, np.float64: np.finfo(np.float64).tiny}
+"""Of a Hessian; the products of two scales are finite."""
 
 
 class Preconditioner(Protocol):
@@ -34,6 +42,10 @@ class Preconditioner(Protocol):
 
     def set_l2(self, l2: float) -> None:
         """Make ready to solve with this regulariser."""
+        ...
+
+    def suits(self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32]) -> bool:
+        """Whether the curvature at these coefficients is still so near that another need not be built."""
         ...
 
     def solve(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,22 +78,51 @@ class BlockPreconditioner:
     def __init__(
         self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32], step: int
     ) -> None:
-        self._jitter = JITTER[objective.precision]
+        self._precision, self._step = objective.precision, step
         self._penalty = objective.design.penalty
-        self._curvature = np.zeros((*coefs.shape, coefs.shape[1]))
+        n_columns, dim = coefs.shape
+        # In Fortran's order, so that BLAS and LAPACK work in place.
+        self._curvature = [np.zeros((dim, dim), self._precision, order="F") for _ in range(n_columns)]
+        # With intercepts alone, the classes' Hessians are multiples of one.
+        alike = not coefs[:, :-1].any()
+        spreads, squares = [], []
         for rows, spread in objective.spreads(coefs, weights, step):
-            for total, weight in zip(self._curvature, spread, strict=True):
-                scaled = rows * np.sqrt(weight)[:, None]
-                total += upper_products(scaled)
+            each = spread.sum(axis=0, keepdims=True) if alike else spread
+            for total, weight in zip(self._curvature, each, strict=False):
+                add_upper_products(total, rows * np.sqrt(weight)[:, None])
+            spreads.append(spread)
+            squares.append(np.einsum("nd,nd->n", rows, rows))
+        self._spread, self._squares = (
+            np.concatenate(spreads, axis=1),
+            np.concatenate(squares).astype(np.float64),
+        )
+        if alike:
+            shares = self._spread.sum(axis=1) / max(self._spread.sum(), np.finfo(np.float32).tiny)
+            for total, share in zip(self._curvature[::-1], shares[::-1], strict=True):
+                np.multiply(self._curvature[0], share, out=total)
+
+    def suits(self, objective: Objective, coefs: NDArray[np.float64], weights: NDArray[np.float32]) -> bool:
+        """See `Preconditioner`: what rows weigh has changed by less than `MAX_CHANGE`.
+
+        Each row counts as one, as its squared length, and as the square of that: a few rows far from all
+        others may be nearly all there is in some direction.
+        """
+        if objective.precision != self._precision:
+            return False
+        spreads = [spread for _, spread in objective.spreads(coefs, weights, self._step)]
+        spread = np.concatenate(spreads, axis=1)
+        counts = self._squares[:, None] ** np.arange(3)
+        change = np.abs(spread - self._spread) @ counts
+        both = np.minimum(spread, self._spread) @ counts
+        return bool((change <= MAX_CHANGE * both).all())
 
     def set_l2(self, l2: float) -> None:
         """Factorise the Hessians, scaled to a diagonal of ones."""
         self._factors, self.reliable = [], True
         for curvature in self._curvature:
             diagonal = np.diagonal(curvature) + l2 * self._penalty
-            scale = 1 / np.sqrt(np.maximum(diagonal, np.finfo(np.float64).tiny))
-            hessian = curvature * scale * scale[:, None]
-            factor, reliable = _factorise(hessian, self._jitter)
+            scale = 1 / np.sqrt(np.maximum(diagonal, SMALLEST_DIAGONAL[self._precision]))
+            factor, reliable = _factorise(curvature, scale.astype(self._precision))
             self._factors.append((factor, scale))
             self.reliable &= reliable
 
@@ -89,7 +130,8 @@ class BlockPreconditioner:
         """See `Preconditioner`."""
         step = np.empty_like(gradient)
         for column, (factor, scale) in enumerate(self._factors):
-            solved = linalg.cho_solve((factor, False), (gradient[:, column] * scale).T, check_finite=False)
+            scaled = (gradient[:, column] * scale).astype(self._precision)
+            solved = linalg.cho_solve((factor, False), scaled.T, overwrite_b=True, check_finite=False)
             step[:, column] = solved.T * scale
         return step
 
@@ -101,18 +143,24 @@ class BlockPreconditioner:
         return np.sqrt(total)
 
 
-def _factorise(hessian: NDArray[np.float64], jitter: float) -> tuple[NDArray[np.float64], bool]:
-    """The upper Cholesky factor of what rounding may have left indefinite, and whether it is reliable."""
-    added = jitter
+def _factorise(curvature: NDArray[Any], scale: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """The upper Cholesky factor of a scaled Hessian, and whether it is reliable.
+
+    The Hessian's diagonal, scaled, is 1; its upper half is ``curvature``'s, which rounding may have left
+    indefinite.
+    """
+    potrf = lapack.spotrf if curvature.dtype == np.float32 else lapack.dpotrf
+    added = JITTER[curvature.dtype.type]
     while True:
+        hessian = curvature * scale
+        hessian *= scale[:, None]
         np.fill_diagonal(hessian, 1 + added)
-        try:
-            factor: NDArray[np.float64] = linalg.cholesky(hessian, check_finite=False)
+        factor, failed = potrf(hessian, lower=False, clean=True, overwrite_a=True)
+        if not failed:
             return factor, bool(np.diagonal(factor).min() ** 2 > 10 * added)
-        except linalg.LinAlgError:
-            if added > 1:
-                raise
-            added *= 10
+        if added > 1:
+            raise linalg.LinAlgError("a Hessian is not finite")
+        added *= 10
 
 
 class SpectralPreconditioner:
@@ -143,6 +191,15 @@ class SpectralPreconditioner:
         self._means = self._sums / self._mass[:, None]
         # What rounding may have left of it where nearly all weight is on one row.
         self._scatter = np.maximum(squares - self._sums * self._means, 1e-3 * squares)
+
+    def suits(
+        self,
+        objective: Objective,  # noqa: ARG002
+        coefs: NDArray[np.float64],  # noqa: ARG002
+        weights: NDArray[np.float32],  # noqa: ARG002
+    ) -> bool:
+        """Never: it is worse from the start, and with many classes there is no room for what rows weigh."""
+        return False
 
     def set_l2(self, l2: float) -> None:
         """In this basis the penalty is the same for every coefficient."""

@@ -88,7 +88,8 @@ class _Memory:
             inner -= share * change
             result -= share * of_change
             shares.append(share)
-        result *= self.gamma[:, None]
+        # Shorter where the curvature exceeds P, but no longer: the next step may not meet so little of it.
+        result *= np.minimum(self.gamma, 1.0)[:, None]
         for (step, change, _, inverse), share in zip(self._pairs, reversed(shares), strict=True):
             result += (share - (inverse * _dot(change, result))[:, None]) * step
         return -result

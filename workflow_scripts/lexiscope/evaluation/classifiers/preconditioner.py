@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 from lexiscope.evaluation.classifiers.objective import Objective, add_upper_products
 
 MAX_BLOCK_CELLS = 1 << 24
-"""Up to so many numbers (128 MB) every class has its own Hessian."""
+"""Up to so many numbers (64 MB in single precision) every class has its own Hessian."""
 
 JITTER = {np.float32: 1e-6, np.float64: 1e-12}
 """Added to Hessians with a diagonal of ones: what rounding in the products of the rows may cost."""

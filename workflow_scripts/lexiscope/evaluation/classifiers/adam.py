@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from lexiscope.evaluation.classifiers import kernels
 from lexiscope.evaluation.classifiers.config import ClassifierConfig
@@ -132,7 +133,12 @@ class EarlyStoppedTraining:
         together = max(1, MAX_PARAMETERS // sum(layer.size for layer in start))
         # The fits of a subset stand side by side, as the validation takes them.
         order = np.argsort(fits.subset_of, kind="stable")
-        with Progress(f"training {len(fits)} classifiers", total=len(fits), unit="fit") as progress:
+        # The products of a batch are so small that a second thread gains nothing; where the cores are busy,
+        # waiting for it takes twenty times as long as the work.
+        with (
+            threadpool_limits(limits=1, user_api="blas"),
+            Progress(f"training {len(fits)} classifiers", total=len(fits), unit="fit") as progress,
+        ):
             for begin in range(0, len(fits), together):
                 chosen = order[begin : begin + together]
                 run = _Run(features, labels, n_classes, fits, chosen, start, config, seed)

@@ -41,7 +41,10 @@ def vectors(path, words, seed, dim=6):
 def run(monkeypatch, capsys, *arguments, columns=160):
     """Exit status, output and error output."""
     monkeypatch.setattr("sys.argv", ["lexiscope", *map(str, arguments)])
-    monkeypatch.setenv("COLUMNS", str(columns))
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     with pytest.raises(SystemExit) as ended:
         command_line.main()
@@ -72,6 +75,23 @@ def test_evaluate_prints_a_table_and_writes_what_the_workflow_would(tmp_path, da
     shown = f"{100 * rows[0]['value']:.1f}"
     assert shown in out
     assert pq.read_table(items).num_rows == 3 * len(PAIRS)
+
+
+def test_a_narrow_terminal_breaks_cells_but_no_name(tmp_path, data, monkeypatch, capsys):
+    files = [vectors(tmp_path / f"of_{number}.vec", WORDS, number) for number in range(4)]
+    arguments = ("evaluate", *files, "--tasks", "similarity", "--data", data, "--bootstrap", "50")
+    out = run(monkeypatch, capsys, *arguments, columns=80)[1]
+    assert max(map(len, out.splitlines())) <= 80
+    assert "SimLex-999" in out
+    assert out.count("38/38") == 5
+
+
+def test_a_file_has_unbroken_lines(tmp_path, data, monkeypatch, capsys):
+    files = [vectors(tmp_path / f"of_{number}.vec", WORDS, number) for number in range(8)]
+    arguments = ("evaluate", *files, "--tasks", "similarity", "--data", data, "--bootstrap", "50")
+    out = run(monkeypatch, capsys, *arguments, columns=None)[1]
+    (row,) = [line for line in out.splitlines() if "SimLex-999" in line]
+    assert row.count("38/38") == 9
 
 
 def test_nothing_is_written_unless_asked_for(tmp_path, data, monkeypatch, capsys):

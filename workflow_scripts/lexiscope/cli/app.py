@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,18 @@ Lenient = Annotated[
 ]
 
 
+UNBROKEN = 10_000
+"""Columns of a file or pipe; a table takes what it needs."""
+
+
+def _console() -> Console:
+    """What tables are printed on: as wide as the terminal; in a file or a pipe lines are not broken."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNBROKEN
+    return console
+
+
 @app.command()
 def evaluate(
     files: Files,
@@ -82,7 +95,7 @@ def evaluate(
                 scored = evaluate_group(space, group.group, group.receipts, protocol=protocol, identity=who)
                 whole.scores.extend(scored.scores)
                 whole.items.extend(scored.items)
-    console = Console()
+    console = _console()
     console.print(tables.score_table(whole.scores, list(spaces)))
     console.print("[dim]×100; 95 % intervals in brackets; items used of all[/dim]")
     for line in tables.remarks(whole.scores, list(spaces)):
@@ -110,10 +123,10 @@ def neighbours(
     found = {name: nearest_neighbours(space, [word], k)[word] for name, space in read.items()}
     if all(neighbour is None for neighbour in found.values()):
         raise LexiscopeError(f"no space has a vector of {word!r}")
-    Console().print(tables.neighbour_table(escape(word), found))
+    _console().print(tables.neighbour_table(escape(word), found))
     for name, neighbour in found.items():
         if neighbour is None:
-            Console().print(f"{name} has no vector of {word!r}", markup=False)
+            _console().print(f"{name} has no vector of {word!r}", markup=False)
 
 
 @app.command()
@@ -136,7 +149,7 @@ def convert(
         save_space(space, target)
     else:
         write_space(space, chosen, target, where=source)
-    Console().print(f"{target}: {len(space):,} words, {space.dim} dimensions", markup=False)
+    _console().print(f"{target}: {len(space):,} words, {space.dim} dimensions", markup=False)
 
 
 @app.command()
@@ -157,7 +170,7 @@ def tasks(data: Data = None) -> None:
             title = escape(benchmarks.title_of(dataset.source))
             table.add_row(name, dataset.key, ", ".join(metrics), title, state)
         table.add_section()
-    console = Console()
+    console = _console()
     console.print(table)
     console.print(f"{BUILT_PROBES}: what a study builds of treebanks (docs/probes.md)", markup=False)
     if data is None:

@@ -21,11 +21,12 @@ def score_table(scores: Sequence[Score], spaces: Sequence[str]) -> Table:
     Accuracies are in per cent, correlations times 100.
     """
     table = Table(title=None, header_style="bold", row_styles=["", "dim"] if len(scores) > 40 else None)
-    table.add_column("task")
-    table.add_column("metric")
-    table.add_column("baseline", justify="right")
+    # In a narrow terminal cells are broken between a value, its interval and its coverage, and names never.
+    for heading in ("task", "metric"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("baseline", justify="right", no_wrap=True)
     for space in spaces:
-        table.add_column(escape(space), justify="right", no_wrap=True)
+        table.add_column(escape(space), justify="right")
     for (dataset, metric), row in _by_measure(scores).items():
         measure = measure_of(dataset, metric)
         label = dataset if measure is None else measure.label
@@ -51,7 +52,7 @@ def _cell(score: Score, *, best: bool) -> str:
     value = _number(score.value) + (CONSTANT_MARK if score.constant else "")
     text = f"[bold]{value}[/bold]" if best else value
     if score.ci_low is not None and score.ci_high is not None:
-        text += f" [dim][{_number(score.ci_low)}, {_number(score.ci_high)}][/dim]"
+        text += f" [dim][{_number(score.ci_low)},\N{NO-BREAK SPACE}{_number(score.ci_high)}][/dim]"
     return f"{text} [dim]{score.n_used}/{score.n_total}[/dim]"
 
 

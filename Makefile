@@ -28,7 +28,7 @@ demo: env  ## run the default study and show what it found
 	@$(BIN)/python -m lexiscope.report.headline reports/miniature
 
 test: env  ## run the test suite
-	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup -m "not (mirror or slurm or conda or gpu or network or browser or tensorflow)"
+	$(BIN)/python -m pytest -n $(CORES) -m "not (mirror or slurm or conda or gpu or network or browser or tensorflow)"
 
 test-%: env  ## special tests: test-mirror, -browser, -slurm, -conda, -network, -gpu, -tensorflow
 	$(BIN)/python -m pytest -m $*

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -23,3 +25,19 @@ def mirror_root() -> Path:
     if not (root / "word-sim").is_dir():
         pytest.skip("no folder of real data sets (set LEXISCOPE_MIRROR)")
     return root.resolve()
+
+
+class KeepStudiesTogether(LoadScopeScheduling):
+    """Tests that share a finished study go to one process, which runs it once; all others go anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        if "/workflow/" not in file:
+            return nodeid
+        return file.replace("test_recovery", "test_workflow")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """What hands the tests out to processes."""
+    return KeepStudiesTogether(config, log)

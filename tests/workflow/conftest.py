@@ -1,7 +1,4 @@
-"""A copy of the project in which a tiny study can be run, killed and edited.
-
-Tests that share a finished study are one group of pytest-xdist, so that it is run once, not once a process.
-"""
+"""A copy of the project in which a tiny study can be run, killed and edited."""
 
 from __future__ import annotations
 

@@ -23,8 +23,6 @@ from lexiscope.embeddings.space import load_space
 
 from .conftest import TINY, Project, copy_of_the_project
 
-pytestmark = pytest.mark.xdist_group("imported models")
-
 STUDY: dict[str, Any] = {
     "study": "imported",
     "data": TINY["data"],

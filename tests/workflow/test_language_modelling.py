@@ -12,8 +12,6 @@ import pytest
 
 from .conftest import TINY, Project, copy_of_the_project
 
-pytestmark = pytest.mark.xdist_group("language modelling")
-
 MINIATURE = {**TINY["data"]["miniature"], "ptb_tokens": 8_000, "enwiki_tokens": 20_000}
 BILSTM = {"epochs": 1, "hidden_size": 8, "embedding_dim": 8}
 SMALL = {"epochs": 1, "hidden_size": 16, "num_layers": 1, "batch_size": 8, "unroll": 10}

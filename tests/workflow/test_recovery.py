@@ -8,11 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from .conftest import TINY, Project, copy_of_the_project
-
-pytestmark = pytest.mark.xdist_group("tiny study")
 
 
 def kill_when(project: Project, begun: Path) -> None:

@@ -12,8 +12,6 @@ import pytest
 
 from .conftest import TINY, Project
 
-pytestmark = pytest.mark.xdist_group("tiny study")
-
 EVALUATIONS_OF_ONE_SPACE = 4
 AFTER_SCORES = {"merge_scores": 1, "compare_spaces": 1, "judge_claims": 1, "build_report": 1, "all": 1}
 SPACES = len(TINY["spaces"])

@@ -117,6 +117,8 @@ def test_a_zip_archive_that_lies_about_a_size_is_an_error(tmp_path: Path) -> Non
         ("reuters21578", tar_of(("reut2-000.sgm", b"<html>")), "no reut2"),
         ("ag-news", tar_of(("AA", b"x")), "cannot be read as documents"),
     ],
+    # An archive holds the time it was made, by which the processes of a test run would differ.
+    ids=["no messages", "no archive", "no reut2 file", "no documents in it", "no news"],
 )
 def test_what_is_no_such_archive_is_told(tmp_path: Path, key: str, content: bytes, problem: str) -> None:
     with pytest.raises(LexiscopeError, match=problem):

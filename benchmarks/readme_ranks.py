@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
+from lexiscope.report.formats import number, signed
 from lexiscope.report.multi_task import Change, MultiTask, read_multi_task
 from lexiscope.report.ranks import RankProbe, read_rank_probe
 
@@ -42,23 +43,19 @@ def tell_weights(path: Path) -> None:
     found: MultiTask = read_multi_task(path)
     print(f"Next word and domain ({found.n_domains}) together, {found.n_places:,} places of topical words:")
     for weight in found.weights:
-        perplexity = number(weight.perplexity) + change(weight.perplexity_change)
-        rank = number(weight.rank) + change(weight.rank_change)
+        perplexity = number(weight.perplexity, 1) + change(weight.perplexity_change)
+        rank = number(weight.rank, 1) + change(weight.rank_change)
         print(f"  weight {weight.label:6} perplexity {perplexity}; rank of topical words {rank}")
-
-
-def number(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:,.1f}"
 
 
 def change(found: Change | None) -> str:
     if found is None:
         return ""
-    return f" ({found.difference:+.1f}{interval(found.ci_low, found.ci_high, 1)})"
+    return f" ({signed(found.difference, 1)}{interval(found.ci_low, found.ci_high, 1)})"
 
 
 def interval(low: float | None, high: float | None, digits: int) -> str:
-    return "" if low is None or high is None else f" [{low:,.{digits}f}, {high:,.{digits}f}]"
+    return "" if low is None or high is None else f" [{number(low, digits)}, {number(high, digits)}]"
 
 
 if __name__ == "__main__":

@@ -38,6 +38,6 @@ class KeepStudiesTogether(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """What hands the tests out to processes."""
-    return KeepStudiesTogether(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """What hands the tests out to processes, unless ``--dist`` asks for another."""
+    return KeepStudiesTogether(config, log) if config.getoption("dist") == "load" else None

@@ -131,7 +131,8 @@ class Objective:
     n_classes
         At least 2.
     precision
-        Of the products with the rows. Their sums over blocks are in double precision.
+        Of the products with the rows, and of their sums in Hessians. Sums of gradients over blocks are in
+        double precision.
     """
 
     def __init__(

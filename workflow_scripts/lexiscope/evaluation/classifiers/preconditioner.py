@@ -92,10 +92,8 @@ class BlockPreconditioner:
                 add_upper_products(total, rows * np.sqrt(weight)[:, None])
             spreads.append(spread)
             squares.append(np.einsum("nd,nd->n", rows, rows))
-        self._spread, self._squares = (
-            np.concatenate(spreads, axis=1),
-            np.concatenate(squares).astype(np.float64),
-        )
+        self._spread = np.concatenate(spreads, axis=1)
+        self._squares = np.concatenate(squares).astype(np.float64)
         if alike:
             shares = self._spread.sum(axis=1) / max(self._spread.sum(), np.finfo(np.float32).tiny)
             for total, share in zip(self._curvature[::-1], shares[::-1], strict=True):

@@ -32,9 +32,7 @@ class KeepStudiesTogether(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        if "/workflow/" not in file:
-            return nodeid
-        return file.replace("test_recovery", "test_workflow")
+        return file if "/workflow/" in file else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -64,3 +64,21 @@ def test_code_counts(tmp_path: Path, repository: Path) -> None:
 def test_comments_and_docstrings_do_not(tmp_path: Path, repository: Path) -> None:
     before, after = digest_after(tmp_path, repository, "files.py", "atomically.", "in one piece.")
     assert before == after
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("if a:\n    b()\n    c()\n", "if a:\n    b()\nc()\n"),  # where a block ends
+        ("f(a, b=(c,))\n", "f(a, b=c)\n"),
+        ("x = 1\n", "x = True\n"),  # equal for Python, other code
+        ("x = 'a'\n", "x = b'a'\n"),
+        ("def f(a, /, b): ...\n", "def f(a, b, /): ...\n"),
+    ],
+)
+def test_modules_of_nearly_the_same_code_differ(tmp_path: Path, first: str, second: str) -> None:
+    found = []
+    for name, code in (("first.py", first), ("second.py", second)):
+        (tmp_path / name).write_text(code)
+        found.append(digests._module(tmp_path / name).fingerprint)
+    assert found[0] != found[1]

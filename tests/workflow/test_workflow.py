@@ -31,8 +31,7 @@ def tiny(**changes: Any) -> dict[str, Any]:
 
 def test_a_whole_study(finished: Project) -> None:
     scores = pq.read_table(finished.folder / "reports/tiny/scores.parquet").to_pandas()
-    along = {"am_path@0.001", "am_path@0.02", "am_path@2"}
-    assert set(scores.space) == {*TINY["spaces"], *along}
+    assert set(scores.space) == set(TINY["spaces"])
     assert (scores.status == "ok").all()
     assert {"men", "simlex999", "brainbench_fmri", "brainbench_meg"} <= set(scores.dataset)
     assert ((scores.n_used > 0) & (scores.n_used <= scores.n_total)).all()
@@ -45,7 +44,6 @@ def test_a_whole_study(finished: Project) -> None:
     assert len(pairs[pairs.dataset == "men"]) == SPACES * (SPACES - 1) / 2
     report = (finished.folder / "reports/tiny/report.html").read_text()
     assert "word2vec" in report
-    assert "am_path, of output" in report
     assert len(report) < 5_000_000
     assert not (finished.folder / "results/tiny/checkpoints/language_models/jlm").exists()
 
@@ -71,18 +69,9 @@ def test_a_new_penalty_leaves_the_language_model_alone(clone: Project) -> None:
     }
 
 
-def test_a_new_grid_of_penalties_leaves_all_spaces_alone(clone: Project) -> None:
-    clone.write(tiny(l2_paths__am_path__l2=[0.01, 1.0]))
-    assert clone.planned() == {
-        "follow_l2_path": 1,
-        "evaluate_l2_path": 2,
-        **AFTER_SCORES,
-    }
-
-
 def test_other_settings_of_an_analysis_rerun_it_alone(clone: Project) -> None:
     clone.write(tiny(analysis__bias_prediction={"n_splits": 6}))
-    assert clone.planned() == {"predict_bias": 2, "judge_claims": 1, "build_report": 1, "all": 1}
+    assert clone.planned() == {"predict_bias": 1, "judge_claims": 1, "build_report": 1, "all": 1}
 
 
 def test_a_new_space_trains_only_itself(clone: Project) -> None:
@@ -98,11 +87,10 @@ def test_a_new_space_trains_only_itself(clone: Project) -> None:
 @pytest.mark.parametrize(
     ("module", "stage"),
     [
-        ("evaluation/brainbench.py", {"evaluate_space": 4 * SPACES, "evaluate_l2_path": 2}),
-        ("embeddings/word2vec.py", {"train_word2vec": 1, "evaluate_space": 4}),
-        ("embeddings/transforms.py", {"transform_space": 1, "evaluate_space": 4}),
-        ("activation_maximisation/l2_path.py", {"follow_l2_path": 1, "evaluate_l2_path": 2}),
-        ("analysis/bias_prediction.py", {"predict_bias": 2}),
+        ("evaluation/brainbench.py", {"evaluate_space": EVALUATIONS_OF_ONE_SPACE * SPACES}),
+        ("embeddings/word2vec.py", {"train_word2vec": 1, "evaluate_space": EVALUATIONS_OF_ONE_SPACE}),
+        ("embeddings/transforms.py", {"transform_space": 1, "evaluate_space": EVALUATIONS_OF_ONE_SPACE}),
+        ("analysis/bias_prediction.py", {"predict_bias": 1}),
         ("report/charts.py", {}),
     ],
 )
@@ -113,7 +101,7 @@ def test_editing_a_stage_reruns_it_and_what_follows(
     head, found, tail = path.read_text().partition("\nimport")
     assert found
     path.write_text(f"{head}\nX = 1\nimport{tail}")
-    if "evaluate_space" in stage or "evaluate_l2_path" in stage:
+    if "evaluate_space" in stage:
         always = AFTER_SCORES
     else:
         always = {"build_report": 1, "all": 1} | ({"judge_claims": 1} if "predict_bias" in stage else {})
@@ -151,12 +139,13 @@ def test_vectors_of_ones_own_need_no_training(clone: Project) -> None:
 
 
 def test_spaces_without_tasks(clone: Project) -> None:
-    study = tiny(tasks=[], l2_paths={})
-    study["spaces"] = {"random": TINY["spaces"]["random"], "glove": TINY["spaces"]["glove"]}
+    study = tiny(tasks=[])
+    fasttext = {"kind": "fasttext", "corpus": "news", "vector_size": 24, "epochs": 2, "bucket": 2000}
+    study["spaces"] = {"random": TINY["spaces"]["random"], "fasttext": fasttext}
     study["study"] = "bare"
     clone.write(study)
     clone.succeed()
-    assert (clone.folder / "results/bare/spaces/glove.safetensors").exists()
+    assert (clone.folder / "results/bare/spaces/fasttext.safetensors").exists()
     assert pq.read_table(clone.folder / "reports/bare/scores.parquet").num_rows == 0
     assert (clone.folder / "reports/bare/report.html").exists()
 

@@ -18,16 +18,17 @@ from datetime import datetime
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FINISHED = re.compile(r"^(\S+ \S+) INFO (\w+) finished in ([\d.]+) s$", re.M)
+FINISHED = re.compile(r"^(\S+ \S+) INFO finished in ([\d.]+) s$", re.M)
 
 
 def calls(logs: Path) -> list[tuple[float, float, str]]:
-    """Begin, end (seconds since the epoch) and name of each library call."""
+    """Begin, end (seconds since the epoch) and rule of each library call."""
     found = []
     for log in logs.rglob("*.log"):
-        for stamp, name, seconds in FINISHED.findall(log.read_text(encoding="utf-8")):
+        _, rule, *_ = log.relative_to(logs).with_suffix("").parts  # study, rule, wildcards
+        for stamp, seconds in FINISHED.findall(log.read_text(encoding="utf-8")):
             end = datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").timestamp()
-            found.append((end - float(seconds), end, name))
+            found.append((end - float(seconds), end, rule))
     return sorted(found)
 
 

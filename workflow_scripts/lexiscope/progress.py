@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 LOG_INTERVAL_SECONDS = 5.0
+ON_TERMINAL = {"on_terminal": True}
+"""``extra`` of log records for those who watch a workflow; the others are for its log files."""
 
 logger = logging.getLogger("lexiscope")
 
@@ -53,7 +55,7 @@ class Progress:
             self._bar.update(self._task, completed=self.done, note=f"{self._rate(now)} {note}")
         elif now - self._last >= LOG_INTERVAL_SECONDS:
             self._last = now
-            logger.info("%s: %s", self.label, self.describe(now, note))
+            logger.info("%s: %s", self.label, self.describe(now, note), extra=ON_TERMINAL)
 
     def describe(self, now: float | None = None, note: str = "") -> str:
         """The state in words: share done, rate, time left."""

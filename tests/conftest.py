@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+# Test processes fill the cores already: threads that wait for one another there take ten times as long.
+# It is set before any test imports a library that reads it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

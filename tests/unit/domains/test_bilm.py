@@ -21,7 +21,6 @@ from lexiscope.language_modelling.text import RestrictedText
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """After a word of either kind always comes one of the same kind."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("bilm")
     generator = np.random.default_rng(3)
     lines = []

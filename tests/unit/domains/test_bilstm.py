@@ -16,7 +16,6 @@ LENGTHS = [7, 1, 4, 4, 9]
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
-    torch.set_num_threads(1)
 
 
 def texts() -> Sequences:

@@ -16,7 +16,6 @@ from lexiscope.errors import LexiscopeError
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("labelled")
     return write_labelled(folder, {"train": topics(240, 1), "valid": topics(40, 2), "test": topics(40, 3)})
 

@@ -24,7 +24,6 @@ WORDS = ("<unk>", "</s>", *(f"w{number}" for number in range(2, N_IDS)))
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
-    torch.set_num_threads(1)
 
 
 def texts(max_length: int = 50) -> Sequences:

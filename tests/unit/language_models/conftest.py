@@ -6,19 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tiny_model import TINY
 
 from lexiscope.corpora.encode import encode_corpus
 from lexiscope.corpora.encoded import EncodedCorpus
 from lexiscope.corpora.lexicon import build_lexicon
 from lexiscope.language_models.config import CharCNNLSTMConfig
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Small tensors on a busy machine: a second thread would only be waited for."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

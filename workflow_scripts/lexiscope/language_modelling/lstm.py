@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lexiscope.matrix_products import bmm
+
 CACHED_BYTES = 1 << 22
 """Size of weights that stay in a processor's cache from step to step."""
 
@@ -83,12 +85,12 @@ class _Layer(torch.autograd.Function):
             1, 2
         )  # (K, T·B, 4h)
         transposed = errors.transpose(1, 2)
-        d_w_hh = torch.bmm(transposed, states[:, :-1].flatten(1, 2)).float()
-        d_w_ih = torch.bmm(transposed, inputs.flatten(1, 2)).float()
+        d_w_hh = bmm(transposed, states[:, :-1].flatten(1, 2)).float()
+        d_w_ih = bmm(transposed, inputs.flatten(1, 2)).float()
         d_bias = errors.sum(1, dtype=torch.float32)
         d_inputs = None
         if ctx.needs_input_grad[0]:
-            d_inputs = torch.bmm(errors, w_ih).view_as(inputs)
+            d_inputs = bmm(errors, w_ih).view_as(inputs)
         return d_inputs, d_w_ih, d_w_hh, d_bias, None, None, None
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lexiscope.language_models.softmax import CACHED_LOGITS
+from lexiscope.matrix_products import bmm
 
 LOGITS_AT_ONCE = 1 << 24
 """Logits of one block of products: 64 MiB in float32."""
@@ -72,15 +73,15 @@ class _CrossEntropy(torch.autograd.Function):
         d_bias = torch.zeros_like(bias) if needs_bias and bias is not None else None
         for models, rows in _blocks(outputs, cast.shape[1]):
             block, words = outputs[models, rows], cast[models]
-            logits = torch.bmm(block, words.transpose(1, 2))
+            logits = bmm(block, words.transpose(1, 2))
             layer_bias = None if bias is None else bias[models]
             part, bias_part = _become_gradients(logits, layer_bias, targets[rows])
             losses[models] += part
             # It is the small factors that are divided, not the logits or the weights.
             if d_outputs is not None:
-                d_outputs[models, rows] = torch.bmm(logits, words).div_(divide_by)
+                d_outputs[models, rows] = bmm(logits, words).div_(divide_by)
             if d_weight is not None:
-                product = torch.bmm(logits.transpose(1, 2), block / divide_by)
+                product = bmm(logits.transpose(1, 2), block / divide_by)
                 if rows.start == 0:
                     d_weight[models] = product
                 else:
@@ -136,7 +137,7 @@ def _become_gradients(logits: Tensor, bias: Tensor | None, targets: Tensor) -> t
 @torch.no_grad()
 def log_probabilities(outputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Log-probabilities of all words, float32: (K, n, d) and the layer (K, V, d), (K, V) → (K, n, V)."""
-    logits = torch.bmm(outputs, weight.transpose(1, 2)).float()
+    logits = bmm(outputs, weight.transpose(1, 2)).float()
     if bias is not None:
         logits += bias[:, None]
     return torch.log_softmax(logits, dim=2)
@@ -149,7 +150,7 @@ def target_log_probabilities(
     """Log-probabilities of the targets (n,), float32, shape (K, n); the rest as `log_probabilities`."""
     found = outputs.new_empty(outputs.shape[:2], dtype=torch.float32)
     for models, rows in _blocks(outputs, weight.shape[1]):
-        logits = torch.bmm(outputs[models, rows], weight[models].transpose(1, 2)).float()
+        logits = bmm(outputs[models, rows], weight[models].transpose(1, 2)).float()
         if bias is not None:
             logits += bias[models, None]
         wanted = targets[rows].expand(len(logits), -1)[..., None]

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextlib.contextmanager
@@ -17,7 +18,10 @@ def reproducible(device: torch.device, seed: int, threads: int) -> Iterator[None
     # It would also fill every new tensor with NaN, a check that costs 5 % of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [torch.cuda.current_device()]):
+        with (
+            threadpool_limits(threads, user_api="blas"),
+            torch.random.fork_rng(devices=[] if device.type == "cpu" else [torch.cuda.current_device()]),
+        ):
             torch.manual_seed(seed)
             yield
     finally:

@@ -42,4 +42,12 @@ class KeepStudiesTogether(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     """What hands the tests out to processes, unless ``--dist`` asks for another."""
-    return KeepStudiesTogether(config, log) if config.getoption("dist") == "load" else None
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
+    return KeepStudiesTogether(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Studies come first: begun last, one would keep a single process busy while all others have ended."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)

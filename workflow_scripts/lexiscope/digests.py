@@ -96,7 +96,7 @@ def _module(path: Path) -> _Module:
 
 @contextlib.contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Keep Python from looking for garbage. A tree has none, and the search takes half of the time."""
+    """Keep Python from looking for garbage. A tree has none, and the search takes a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -143,7 +143,7 @@ def _data_files(path: Path) -> tuple[Path, ...]:
 @functools.cache
 def _data_files_in(folder: Path) -> tuple[tuple[Path, set[str]], ...]:
     """All data files below a folder, with the names that tell of each: its own, and its folders'."""
-    files = [path for path in sorted(folder.rglob("*")) if path.suffix in DATA_SUFFIXES]
+    files = [path for path in folder.rglob("*") if path.suffix in DATA_SUFFIXES]
     return tuple((path, set(path.relative_to(folder).parts)) for path in files)
 
 

@@ -4,15 +4,17 @@
 
 The plain loop is what one writes first: a frozen `nn.Embedding`, `nn.LSTM`, `nn.Linear`,
 `CrossEntropyLoss`, `clip_grad_norm_`, SGD, float32. Lexiscope trains the same model in its own layers, with
-bfloat16 products where the processor has them, then several models in one go, against one after another.
+bfloat16 products where the processor has them, and with the sampled softmax; then several models in one go,
+against one after another.
 
 First both are given the same weights and must then, without dropout, have the same loss and, in float32,
 take the same step. Contenders take turns, a window each, so that a busy machine slows all of them; medians
 are compared. Words are drawn at random (Zipf), or are the Penn Treebank's in a folder ``--data``, which has
 ``ptb/ptb.train.txt`` (or with ``.gz``): its most frequent words, all others being ``<unk>``.
 
-All begin with the same weights. Lexiscope also trains in float32, with the same dropout, to tell what its
-precision does to perplexity (of the windows trained on); the plain loop's dropout is another.
+All begin with the same weights, and tell their perplexity over the windows trained on; Lexiscope also
+trains in float32, with the same dropout, to tell what its precision does. The sampled softmax has no such
+perplexity: what it does is seen in `nnlm_reference.py`, which trains for epochs.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from lexiscope.language_modelling.model import LanguageModelGroup
 from lexiscope.language_modelling.optimizers import make_optimizer
 from lexiscope.language_modelling.settings import ModelSpec, Settings
 from lexiscope.language_models.numerics import choose_precision
+from lexiscope.language_models.softmax import SampledSoftmax
 from lexiscope.language_models.streams import Streams
 
 WARM_UP = 1
@@ -141,9 +144,13 @@ class PlainLoop(Loop):
 class OurLoop(Loop):
     """As in `lexiscope.language_modelling.train.Trainer`."""
 
-    def __init__(self, ids: NDArray[np.uint32], model: LanguageModelGroup) -> None:
+    def __init__(self, ids: NDArray[np.uint32], model: LanguageModelGroup, softmax: str = "full") -> None:
         super().__init__(ids, model.settings, model.device)
-        self.model = model
+        self.model, self.sampled = model, None
+        if softmax == "sampled":
+            counts = np.bincount(ids, minlength=model.n_words).astype(np.int64)
+            drawing = torch.Generator().manual_seed(1)
+            self.sampled = SampledSoftmax(counts, model.settings.n_samples, model.device, drawing)
         self.optimizer = make_optimizer(model.parameters(), model.settings)
         self.state = model.initial_state(self.streams.n_streams)
 
@@ -151,7 +158,8 @@ class OurLoop(Loop):
         """Train on the next window; returns the mean loss of the first model."""
         inputs, targets = self.next()
         outputs, self.state = self.model(inputs, self.state)
-        losses = self.model.loss(outputs, targets, divide_by=self.streams.n_streams)
+        n_streams = self.streams.n_streams
+        losses = self.model.loss(outputs, targets, divide_by=n_streams, sampled=self.sampled)
         torch.autograd.backward(losses.sum())
         self.optimizer.step(self.settings.learning_rate)
         first: float = losses.tolist()[0]
@@ -178,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, size in (("vocabulary", 7300), ("dim", 650), ("hidden", 650), ("layers", 2), ("models", 4)):
+    for name, size in (("vocabulary", 10000), ("dim", 650), ("hidden", 650), ("layers", 2), ("models", 4)):
         parser.add_argument(f"--{name}", type=int, default=size)
     for name, size in (("streams", 20), ("unroll", 35), ("rounds", 7), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=size)
@@ -222,23 +230,20 @@ def compare(options: argparse.Namespace) -> None:
     alone = [OurLoop(ids, group(range(seed, seed + 1))) for seed in several]
     plain, ours = PlainLoop(ids, settings, table, group(range(1))), OurLoop(ids, group(range(1)))
     exact = OurLoop(ids, group(range(1), kind=torch.float32))
+    sampled = OurLoop(ids, group(range(1)), "sampled")
     together = OurLoop(ids, group(several))
-    names = (
-        "plain PyTorch, float32",
-        "Lexiscope, float32",
-        f"Lexiscope, {str(precision).removeprefix('torch.')}, auto",
-        f"{options.models} models one after another",
-        f"{options.models} models in one go",
-    )
-    losses: dict[str, list[float]] = {name: [] for name in names[:3]}
-    single = {name: loop.step for name, loop in zip(losses, (plain, exact, ours), strict=True)}
+    kind = str(precision).removeprefix("torch.")
+    first, by_one = "plain PyTorch, float32", f"{options.models} models one after another"
+    full = {first: plain.step, "Lexiscope, float32": exact.step, f"Lexiscope, {kind}, auto": ours.step}
+    losses: dict[str, list[float]] = {name: [] for name in full}
 
     def recorded(name: str) -> Callable[[], object]:
-        return lambda: losses[name].append(single[name]())
+        return lambda: losses[name].append(full[name]())
 
-    contenders = {name: recorded(name) for name in losses}
-    contenders[names[3]] = lambda: [loop.step() for loop in alone]
-    contenders[names[4]] = together.step
+    contenders = {name: recorded(name) for name in full}
+    contenders[f"Lexiscope, {kind}, sampled softmax"] = sampled.step
+    contenders[by_one] = lambda: [loop.step() for loop in alone]
+    contenders[f"{options.models} models in one go"] = together.step
     medians = take_turns(contenders, options.rounds, device)
     print(
         f"{options.layers} x {options.hidden}, {options.vocabulary} words, frozen input of {options.dim}, "
@@ -247,10 +252,10 @@ def compare(options: argparse.Namespace) -> None:
     )
     per_step = options.streams * options.unroll
     for name, seconds in medians.items():
-        n_models, base = (1, names[0]) if name in losses else (options.models, names[3])
+        n_models, base = (options.models, by_one) if "models" in name else (1, first)
         told = f"perplexity {math.exp(statistics.mean(losses[name])):.1f}" if name in losses else ""
         print(
-            f"{name:32} {1e3 * seconds:9.1f} ms {n_models * per_step / seconds:8.0f} tokens/s "
+            f"{name:36} {1e3 * seconds:9.1f} ms {n_models * per_step / seconds:8.0f} tokens/s "
             f"{medians[base] / seconds:6.2f} x  {told}"
         )
 

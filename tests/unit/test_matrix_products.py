@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lexiscope import matrix_products
-from lexiscope.matrix_products import bmm, openblas_is_faster
+from lexiscope.matrix_products import baddbmm, bmm, openblas_is_faster
 
 
 @pytest.fixture
@@ -30,6 +30,19 @@ def test_products_are_those_of_torch(by_numpy: bool, monkeypatch: pytest.MonkeyP
         wanted = expected[1:2] if len(first) == 1 else expected[:, : first.shape[1]]
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
         assert not by_numpy or not found.requires_grad
+
+
+@pytest.mark.parametrize("by_numpy", [False, True])
+def test_an_addend_is_added(by_numpy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_products, "openblas_is_faster", lambda: by_numpy)
+    drawn = torch.Generator().manual_seed(1)
+    left, right = torch.randn(3, 5, 4, generator=drawn), torch.randn(3, 4, 6, generator=drawn)
+    addend, steps = torch.randn(3, 1, 6, generator=drawn), torch.zeros(3, 2, 5, 6)
+    expected = torch.baddbmm(addend, left, right)
+    torch.testing.assert_close(baddbmm(addend, left, right), expected)
+    baddbmm(addend, left, right, out=steps[:, 1])
+    torch.testing.assert_close(steps[:, 1], expected)
+    assert not steps[:, 0].any()
 
 
 def test_other_types_are_multiplied_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:

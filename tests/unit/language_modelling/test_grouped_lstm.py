@@ -8,7 +8,8 @@ from tiny_nnlm import settings
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lexiscope.language_modelling import softmax
+from lexiscope import matrix_products
+from lexiscope.language_modelling import lstm, softmax
 from lexiscope.language_modelling.lstm import lstm_layer, recurrence
 from lexiscope.language_modelling.optimizers import clip_factors, make_optimizer
 
@@ -19,7 +20,12 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed + sum(shape))) * 0.4
 
 
-def test_each_layer_of_a_group_is_torchs_layer() -> None:
+@pytest.mark.parametrize(("cached", "by_numpy"), [(1 << 22, False), (1, False), (1, True)])
+def test_each_layer_of_a_group_is_torchs_layer(
+    cached: int, by_numpy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lstm, "CACHED_BYTES", cached)
+    monkeypatch.setattr(matrix_products, "openblas_is_faster", lambda: by_numpy)
     inputs, h, c = draw(K, T, B, D).requires_grad_(), draw(K, B, H), draw(K, B, H, seed=1)
     w_ih, w_hh = draw(K, 4 * H, D).requires_grad_(), draw(K, 4 * H, H).requires_grad_()
     bias, weights = draw(K, 4 * H).requires_grad_(), draw(K, T, B, H, seed=2)
@@ -115,6 +121,26 @@ def test_the_norm_is_clipped_for_each_model_over_all_of_its_weights() -> None:
     parameters[0].grad = torch.tensor([[3.0, 0.0], [0.3, 0.0]])
     parameters[1].grad = torch.tensor([[[4.0]], [[0.4]]])
     torch.testing.assert_close(clip_factors(parameters, 2.0), torch.tensor([0.4, 1.0]))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_rows_are_taken_with_a_gradient_of_these_rows(optimizer: str) -> None:
+    """Two steps with a sparse gradient are those with a dense one."""
+    chosen = settings(optimizer=optimizer, clip_norm=0.7)
+    sparse, dense = nn.Parameter(draw(K, V, D)), nn.Parameter(draw(K, V, D))
+    steps = [(parameter, make_optimizer([parameter], chosen)) for parameter in (sparse, dense)]
+    rows, upstream = torch.tensor([1, 4, 9]), draw(K, 3, D) * torch.tensor([5.0, 0.1, 1.0])[:, None, None]
+    for _ in range(2):
+        taken, expected = softmax.take_rows(sparse, rows), dense[:, rows]
+        torch.testing.assert_close(taken, expected)
+        (taken * upstream).sum().backward()
+        (expected * upstream).sum().backward()
+        assert sparse.grad.is_sparse
+        torch.testing.assert_close(sparse.grad.to_dense(), dense.grad)
+        for _, how in steps:
+            how.step(0.3)
+        torch.testing.assert_close(sparse, dense)
+    assert not torch.equal(sparse, draw(K, V, D))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

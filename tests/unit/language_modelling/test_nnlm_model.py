@@ -13,6 +13,7 @@ from lexiscope.errors import LexiscopeError
 from lexiscope.language_modelling.config import NNLMConfig, ReverseTransferConfig
 from lexiscope.language_modelling.model import LanguageModelGroup
 from lexiscope.language_modelling.settings import ModelSpec, Settings, groups_of
+from lexiscope.language_models.softmax import SampledSoftmax
 
 T, B = 9, 4
 
@@ -94,6 +95,22 @@ def test_loss_and_gradients_are_those_of_plain_torch(kind: str) -> None:
         torch.testing.assert_close(parameter.grad[0], theirs[name].grad, rtol=1e-5, atol=1e-6)
     trained = {id(value) for value in plain.parameters() if value.requires_grad}
     assert len(trained) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_all_words_are_drawn_the_sampled_softmax_is_the_full_one(kind: str) -> None:
+    model = LanguageModelGroup([spec(kind, seed) for seed in (1, 2)], settings(dropout=0), N_WORDS)
+    ((inputs, targets),) = windows(1)
+    outputs, _ = model(inputs, model.initial_state(B))
+    every = SampledSoftmax(np.full(N_WORDS, 10), 50_000, torch.device("cpu"))
+    full = model.loss(outputs, targets, divide_by=3.0)
+    sampled = model.loss(outputs, targets, divide_by=3.0, sampled=every)
+    torch.testing.assert_close(sampled, full)
+    torch.testing.assert_close(model.nats(outputs, targets), 3 * full.detach())
+    trained = tuple(model.parameters())
+    of_full = torch.autograd.grad(full.sum(), trained, retain_graph=True)
+    for mine, other in zip(torch.autograd.grad(sampled.sum(), trained), of_full, strict=True):
+        torch.testing.assert_close(mine.to_dense(), other)
 
 
 def test_only_some_positions_may_count() -> None:

@@ -27,9 +27,25 @@ def curve(model: TrainedModel) -> list[float]:
     return [record[name] for record in model.history for name in PERPLEXITIES]
 
 
-@pytest.mark.parametrize(("kind", "optimizer"), [("nnlm_in", "sgd"), ("nnlm_out", "sgd"), ("none", "adam")])
-def test_models_trained_together_are_those_trained_alone(tmp_path: Path, kind: str, optimizer: str) -> None:
-    chosen = settings(optimizer=optimizer, learning_rate=0.5 if optimizer == "sgd" else 0.01)
+SAMPLED: dict[str, Any] = {"softmax": "sampled", "n_samples": 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimizer", "further"),
+    [
+        ("nnlm_in", "sgd", {}),
+        ("nnlm_out", "sgd", {}),
+        ("none", "adam", {}),
+        ("nnlm_in", "sgd", SAMPLED),
+        ("nnlm_out", "sgd", SAMPLED),
+        ("tied", "sgd", SAMPLED),
+        ("none", "adam", SAMPLED),
+    ],
+)
+def test_models_trained_together_are_those_trained_alone(
+    tmp_path: Path, kind: str, optimizer: str, further: dict[str, Any]
+) -> None:
+    chosen = settings(optimizer=optimizer, learning_rate=0.5 if optimizer == "sgd" else 0.01, **further)
     specs = [spec(kind, seed) for seed in (1, 2)]
     together = trained(tmp_path / "together", specs, chosen)
     for one, model in zip(specs, together, strict=True):
@@ -73,6 +89,33 @@ def test_the_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
         assert model.test_nats.sum() > model.best_test_nats.sum()
 
 
+def test_a_sampled_softmax_learns_what_the_full_one_does(tmp_path: Path) -> None:
+    """About half of the words are candidates; no perplexity that is told is of these alone."""
+    chosen = settings(**{**OVERFITS, "learning_rate": 0.02, "epochs": 4})
+    text = tiny_text(4000, 600)
+    found = [
+        train_group(text, [spec("untied")], replace(chosen, **further), checkpoint=tmp_path / str(number))
+        for number, further in enumerate(({}, SAMPLED))
+    ]
+    (full,), (sampled,) = found
+    assert curve(sampled) != curve(full)
+    assert curve(full)[-1] < 10
+    np.testing.assert_allclose(curve(sampled)[-2:], curve(full)[-2:], rtol=0.1)
+
+
+def test_the_training_perplexity_is_that_of_all_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = settings(learning_rate=1e-12, epochs=1, dropout=0.0)
+    for every in (1, 3):
+        monkeypatch.setattr(train, "EXACT_LOSS_EVERY", every)
+        (full,) = trained(tmp_path / f"full {every}", [spec("nnlm_out")], still)
+        (sampled,) = trained(tmp_path / f"{every}", [spec("nnlm_out")], replace(still, **SAMPLED))
+        told, expected = (model.history[0]["train_perplexity"] for model in (sampled, full))
+        assert told == pytest.approx(expected, rel=1e-6 if every == 1 else 0.05)
+        assert (told == pytest.approx(expected, rel=1e-6)) is (every == 1)
+
+
 def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let training stop as a kill would, before the step numbered ``steps``."""
     one_step = train.Trainer.train_step
@@ -88,12 +131,18 @@ def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train.Trainer, "train_step", stopping)
 
 
-@pytest.mark.parametrize(("optimizer", "steps"), [("sgd", 11), ("adam", 8)])
+@pytest.mark.parametrize(
+    ("optimizer", "steps", "further"), [("sgd", 11, {}), ("adam", 8, {}), ("sgd", 11, SAMPLED)]
+)
 def test_killed_and_resumed_it_ends_with_the_same_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, steps: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    steps: int,
+    further: dict[str, Any],
 ) -> None:
     """8 steps make an epoch: within one, and at the end of one."""
-    chosen: Any = settings(optimizer=optimizer, learning_rate=0.05, checkpoint_minutes=1e-9)
+    chosen: Any = settings(optimizer=optimizer, learning_rate=0.05, checkpoint_minutes=1e-9, **further)
     specs = [spec("nnlm_out", seed) for seed in (1, 2)]
     whole = trained(tmp_path / "whole", specs, chosen)
     with monkeypatch.context() as patch:

@@ -35,6 +35,9 @@ class ExperimentConfig(Section):
         Models of equal shape that are trained side by side in one job.
     precision
         Of the matrix products in training; ``auto`` is bfloat16 where the processor has it.
+    softmax
+        ``full``, or ``sampled``: training scores the words of a window against ``n_samples`` drawn words.
+        Whatever is reported is exact.
     """
 
     corpus: Name
@@ -54,6 +57,8 @@ class ExperimentConfig(Section):
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     together: PositiveInt = 8
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    softmax: Literal["full", "sampled"] = "full"
+    n_samples: PositiveInt = 1024
     threads: PositiveInt = 1
     checkpoint_minutes: PositiveFloat = 5.0
 

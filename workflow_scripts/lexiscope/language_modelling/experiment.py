@@ -205,6 +205,8 @@ def describe_method(lm: str, config: ExperimentConfig, *further: str) -> str:
         f"epochs={config.epochs}",
         f"missing={config.missing}",
     ]
+    if config.softmax == "sampled":
+        parts.append(f"softmax=sampled:{config.n_samples}")
     if config.max_tokens is not None:
         parts.append(f"max_tokens={config.max_tokens}")
     return " ".join(parts)

@@ -11,14 +11,14 @@ nonlinearities, gradients of weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lexiscope.matrix_products import bmm
+from lexiscope.matrix_products import baddbmm, bmm
 
 CACHED_BYTES = 1 << 22
 """Size of weights that stay in a processor's cache from step to step."""
@@ -97,7 +97,7 @@ class _Layer(torch.autograd.Function):
 def input_gates(inputs: Tensor, w_ih: Tensor, bias: Tensor) -> Tensor:
     """The gates' share that comes from the input: (K, T, B, d) → (K, T, B, 4h)."""
     k, t, b, _ = inputs.shape
-    flat = torch.baddbmm(bias[:, None].to(w_ih.dtype), inputs.flatten(1, 2), w_ih.transpose(1, 2))
+    flat = baddbmm(bias[:, None].to(w_ih.dtype), inputs.flatten(1, 2), w_ih.transpose(1, 2))
     return flat.view(k, t, b, -1)
 
 
@@ -145,19 +145,19 @@ def _run(
     keep: bool,
 ) -> None:
     """The loop of `recurrence`, which fills its tensors."""
-    n_models, n_steps, n_streams, width = before.shape
-    hidden = width // 4
-    summed = before.new_empty(n_models, n_streams, width)
-    w = w_hh.transpose(1, 2)
+    n_steps, hidden = before.shape[1], before.shape[3] // 4
+    multiply, w = _product_with(w_hh), w_hh.transpose(1, 2)
     # Views of all steps are made at once, which is quicker than indexing at each.
     shares, state_at, cell_at, gate_at = (x.unbind(1) for x in (before, states, cells, gates))
     squashed_at = squashed.unbind(1)
     parts = [x.unbind(1) for x in gates.chunk(4, dim=-1)]
     sigmoids = gates[..., : 2 * hidden].unbind(1)
     for step in range(n_steps):
-        torch.baddbmm(shares[step], state_at[step], w, out=summed)
         at = step if keep else 0
-        gate_at[at].copy_(summed)
+        if before.dtype == gates.dtype:
+            multiply(shares[step], state_at[step], w, out=gate_at[at])
+        else:
+            gate_at[at].copy_(multiply(shares[step], state_at[step], w))
         sigmoids[at].sigmoid_()
         i, f, g, o = (part[at] for part in parts)
         g.tanh_()
@@ -204,21 +204,26 @@ def _run_back(
 ) -> None:
     """The loop of `_backward_recurrence`, which fills ``errors``."""
     d_c = torch.zeros_like(cell_slope[:, 0])
-    d_gates = torch.empty_like(slopes[:, 0])  # (K, B, 4, h)
-    d_before, d_through, flat = d_gates[:, :, :3], d_gates[:, :, 3], d_gates.flatten(2)
+    # In float32 the gates' errors are made where they belong, else in a buffer of one step.
+    exact = errors.dtype == slopes.dtype
+    d_gates = errors.view_as(slopes) if exact else torch.empty_like(slopes[:, :1])  # (K, T or 1, B, 4, h)
+    d_before_at, d_through_at = d_gates[:, :, :, :3].unbind(1), d_gates[:, :, :, 3].unbind(1)
     d_output_at, error_at, forget_at = (x.unbind(1) for x in (d_outputs, errors, f))
     cell_slope_at, output_slope_at = cell_slope.unbind(1), slopes[:, :, :, 3].unbind(1)
     slope_at = slopes[:, :, :, :3].unbind(1)
+    multiply = _product_with(w_hh)
     last = len(error_at) - 1
     for step in range(last, -1, -1):
+        at = step if exact else 0
         if step == last:
             d_h = d_output_at[step].float()
         else:
-            d_h = torch.baddbmm(d_output_at[step], error_at[step + 1], w_hh).float()
+            d_h = multiply(d_output_at[step], error_at[step + 1], w_hh).float()
         d_c.addcmul_(d_h, cell_slope_at[step])
-        torch.mul(slope_at[step], d_c[:, :, None], out=d_before)
-        torch.mul(output_slope_at[step], d_h, out=d_through)
-        error_at[step].copy_(flat)
+        torch.mul(slope_at[step], d_c[:, :, None], out=d_before_at[at])
+        torch.mul(output_slope_at[step], d_h, out=d_through_at[at])
+        if not exact:
+            error_at[step].copy_(d_gates[:, 0].flatten(2))
         d_c.mul_(forget_at[step])
 
 
@@ -228,7 +233,12 @@ def _cached_models(w_hh: Tensor) -> Iterator[slice]:
     Weights are read at every step. Those of all models in turn would come from memory each time, where
     those of a few stay in the cache over all steps; a GPU is faster with all at once.
     """
-    n_models, size = len(w_hh), w_hh[0].numel() * w_hh.element_size()
-    step = n_models if w_hh.is_cuda else max(1, CACHED_BYTES // size)
+    n_models = len(w_hh)
+    step = n_models if w_hh.is_cuda else max(1, CACHED_BYTES // w_hh[0].nbytes)
     for first in range(0, n_models, step):
         yield slice(first, first + step)
+
+
+def _product_with(w_hh: Tensor) -> Callable[..., Tensor]:
+    """The quicker product, with an addend: the libraries differ where weights do not fit the cache."""
+    return baddbmm if w_hh[0].nbytes > CACHED_BYTES else torch.baddbmm

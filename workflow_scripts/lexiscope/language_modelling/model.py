@@ -19,7 +19,8 @@ from torch.nn import functional
 from lexiscope.errors import LexiscopeError
 from lexiscope.language_modelling.lstm import lstm_layer
 from lexiscope.language_modelling.settings import ModelSpec, Settings
-from lexiscope.language_modelling.softmax import cross_entropy
+from lexiscope.language_modelling.softmax import cross_entropy, take_rows, target_log_probabilities
+from lexiscope.language_models.softmax import SampledSoftmax
 
 State = tuple[Tensor, Tensor]
 """h and c of all layers, float32, each (num_layers, K, B, h)."""
@@ -163,7 +164,12 @@ class LanguageModelGroup(nn.Module):
         return x, (torch.stack([h for h, _ in ends]), torch.stack([c for _, c in ends]))
 
     def loss(
-        self, outputs: Tensor, targets: Tensor, chosen: Tensor | None = None, divide_by: float = 1.0
+        self,
+        outputs: Tensor,
+        targets: Tensor,
+        chosen: Tensor | None = None,
+        divide_by: float = 1.0,
+        sampled: SampledSoftmax | None = None,
     ) -> Tensor:
         """Sum of negative log-probabilities of the targets under each model, in nats, shape (K,).
 
@@ -177,15 +183,35 @@ class LanguageModelGroup(nn.Module):
             Positions that count, (T, B); None for all.
         divide_by
             What the sums are divided by.
+        sampled
+            What draws the words that all models score the targets against; by default all words are.
         """
+        x, wanted = self._chosen(outputs, targets, chosen)
+        weight = self.output_weight(cast=True)
+        bias: Tensor | None = self.output_bias
+        if sampled is not None:
+            words, log_inclusion = sampled.candidates(wanted)
+            weight, wanted = take_rows(weight, words), torch.searchsorted(words, wanted)
+            own = 0 if bias is None else bias.index_select(1, words)
+            bias = (own - log_inclusion).expand(len(self), -1)
+        return cross_entropy(x, weight, bias, wanted, self.precision, divide_by)
+
+    @torch.no_grad()
+    def nats(self, outputs: Tensor, targets: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """The sums that `loss` makes over all words, (K,), without a gradient."""
+        x, wanted = self._chosen(outputs, targets, chosen)
+        weight = self.output_weight(cast=True).to(self.precision)
+        return -target_log_probabilities(x, weight, self.output_bias, wanted).sum(1)
+
+    def _chosen(self, outputs: Tensor, targets: Tensor, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What the softmax is applied to, (K, n, d), and the targets (n,), of the positions that count."""
         x, wanted = outputs.flatten(1, 2), targets.flatten()
         if chosen is not None and not chosen.all():
             places = chosen.flatten().nonzero()[:, 0]
             x, wanted = x[:, places], wanted[places]
         if self.projection is not None:
             x = torch.bmm(x, self.projection.to(self.precision).transpose(1, 2))
-        weight = self.output_weight(cast=True)
-        return cross_entropy(x, weight, self.output_bias, wanted, self.precision, divide_by)
+        return x, wanted
 
     def _embed(self, ids: Tensor) -> Tensor:
         """(T, B) → (K, T, B, d or compression)."""

@@ -11,7 +11,6 @@ by itself: so a model of weight 0 is the plain language model, and its head tell
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -257,26 +256,16 @@ class MultiTaskTrainer(Trainer):
 
     def train_step(self) -> int:
         """Train on the next window; returns the number of its targets."""
-        at, n_streams = self.at, self.streams.n_streams
+        at = self.at
         inputs, targets = (ids.to(self.device) for ids in self.streams.window(at.window))
         labels = self.labels.window(at.window)[1].to(self.device)
         self.model.train()
         outputs, self.hidden = self.model(inputs, self.hidden)
-        losses = self.model.loss(outputs, targets, targets != NO_TARGET, divide_by=n_streams)
-        of_domains = self.head.loss(outputs, labels, self.precision, n_streams)
+        losses, exact = self.losses(outputs, targets)
+        of_domains = self.head.loss(outputs, labels, self.precision, self.streams.n_streams)
         torch.autograd.backward(losses.sum() + of_domains.sum())
         self.optimizer.step(self.settings.learning_rate_of(at.epoch + 1))
-        for number, loss in enumerate((losses + of_domains).tolist()):
-            if not math.isfinite(loss):
-                raise LexiscopeError(
-                    f"training of {self.model.specs[number].name!r} diverged in epoch {at.epoch + 1}",
-                    remedy="lower learning_rate or clip_norm, or set precision: float32",
-                )
-        for number, loss in enumerate(losses.tolist()):
-            at.nats_of_epoch[number] += loss * n_streams
-        at.window += 1
-        at.seconds_of_epoch += self._lap()
-        return self.streams.n_targets(at.window - 1)
+        return self.end_step(losses + of_domains, exact)
 
     def outcomes(self) -> list[Outcome]:
         """What the models do on the test part, read as one stream, after their best epochs; float32."""

@@ -24,7 +24,7 @@ def clip_factors(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
     Shape (K,), at most 1.
     """
     norms = [
-        torch.linalg.vector_norm(gradient.flatten(1), dim=1) for _, gradient in _with_gradient(parameters)
+        torch.linalg.vector_norm(_numbers(gradient), dim=1) for _, gradient in _with_gradient(parameters)
     ]
     factors: Tensor = max_norm / torch.linalg.vector_norm(torch.stack(norms), dim=0).clamp(min=max_norm)
     return factors
@@ -44,8 +44,11 @@ class ClippedSGD:
         """Take a step and forget the gradients."""
         factors = clip_factors(self.parameters, self.clip_norm)
         for parameter, gradient in _with_gradient(self.parameters):
-            factor = factors.view(-1, *[1] * (gradient.ndim - 1))
-            parameter.addcmul_(gradient, factor, value=-learning_rate)
+            if gradient.is_sparse:
+                _add_rows(parameter, gradient, factors * -learning_rate)
+            else:
+                factor = factors.view(-1, *[1] * (gradient.ndim - 1))
+                parameter.addcmul_(gradient, factor, value=-learning_rate)
             parameter.grad = None
 
     @property
@@ -55,7 +58,7 @@ class ClippedSGD:
 
 
 class ClippedAdam:
-    """Adam with clipping (Kingma & Ba 2015; torch's settings)."""
+    """Adam with clipping (Kingma & Ba 2015; torch's settings); sparse gradients are zero elsewhere."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], clip_norm: float) -> None:
         self.parameters, self.clip_norm = list(parameters), clip_norm
@@ -65,7 +68,9 @@ class ClippedAdam:
     def step(self, learning_rate: float) -> None:
         """Take a step and forget the gradients."""
         factors = clip_factors(self.parameters, self.clip_norm)
-        for _, gradient in _with_gradient(self.parameters):
+        for parameter, gradient in _with_gradient(self.parameters):
+            if gradient.is_sparse:
+                parameter.grad = gradient = gradient.to_dense()
             gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
         for group in self.adam.param_groups:
             group["lr"] = learning_rate
@@ -88,3 +93,17 @@ def _with_gradient(parameters: Iterable[nn.Parameter]) -> Iterator[tuple[nn.Para
     for parameter in parameters:
         if parameter.grad is not None:
             yield parameter, parameter.grad
+
+
+def _numbers(gradient: Tensor) -> Tensor:
+    """All numbers of each model's gradient, (K, n); of a sparse one, as `take_rows` makes it, its rows."""
+    if gradient.is_sparse:
+        return gradient.coalesce().values().view(len(gradient), -1)
+    return gradient.flatten(1)
+
+
+def _add_rows(parameter: nn.Parameter, gradient: Tensor, factors: Tensor) -> None:
+    """Add each model's rows of a sparse gradient (K, V, d), multiplied by its factor (K,)."""
+    models, rows = gradient.coalesce().indices()
+    values = gradient.coalesce().values() * factors[models, None]
+    parameter.flatten(0, 1).index_add_(0, models * parameter.shape[1] + rows, values)

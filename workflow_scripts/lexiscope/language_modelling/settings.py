@@ -105,6 +105,8 @@ class Settings:
     clip_norm: float = 5.0
     init_range: float = 0.05
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    softmax: Literal["full", "sampled"] = "full"
+    n_samples: int = 1024
     checkpoint_minutes: float = 5.0
 
     @classmethod
@@ -124,6 +126,8 @@ class Settings:
             clip_norm=config.clip_norm,
             init_range=config.init_range,
             precision=config.precision,
+            softmax=config.softmax,
+            n_samples=config.n_samples,
             checkpoint_minutes=config.checkpoint_minutes,
         )
 

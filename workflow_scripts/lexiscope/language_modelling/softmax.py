@@ -106,6 +106,35 @@ class _CrossEntropy(torch.autograd.Function):
         return *scaled, None, None, None
 
 
+def take_rows(table: Tensor, rows: Tensor) -> Tensor:
+    """Rows of the tables of K models, (K, V, d) and (n,) → (K, n, d); the tables' gradient is sparse.
+
+    ``rows`` must ascend without repetition.
+    """
+    taken: Tensor = _Rows.apply(table, rows)  # type: ignore[no-untyped-call]
+    return taken
+
+
+class _Rows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.shape = table.shape
+        return table.index_select(1, rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        models = torch.arange(ctx.shape[0], device=rows.device)
+        places = torch.stack([models.repeat_interleave(len(rows)), rows.repeat(len(models))])
+        values = upstream[0].flatten(0, 1)
+        gradient = torch.sparse_coo_tensor(
+            places, values, ctx.shape, is_coalesced=True, check_invariants=False
+        )
+        return gradient, None
+
+
 def _become_gradients(logits: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Turn logits (k, n, V) without bias into probabilities minus one-hot targets, in place.
 

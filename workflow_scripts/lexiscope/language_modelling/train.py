@@ -28,10 +28,14 @@ from lexiscope.language_modelling.settings import ModelSpec, Settings
 from lexiscope.language_modelling.text import RestrictedText
 from lexiscope.language_models.numerics import choose_precision, reproducible
 from lexiscope.language_models.resume import pack, unpack
+from lexiscope.language_models.softmax import SampledSoftmax
 from lexiscope.language_models.streams import NO_TARGET, Streams
 from lexiscope.progress import Progress
 
 logger = logging.getLogger("lexiscope")
+
+EXACT_LOSS_EVERY = 20
+"""With a sampled softmax, the exact loss of every so many windows makes up the training perplexity."""
 
 Floats = NDArray[np.float64]
 
@@ -46,9 +50,9 @@ class TrainedModel:
         What was trained, and how; no settings where nothing was (an n-gram model).
     history
         A record an epoch: ``epoch`` (from 1), ``learning_rate``, ``train_perplexity`` (running average,
-        with dropout), ``valid_perplexity`` and ``test_perplexity`` (read in ``batch_size`` streams),
-        ``tokens_per_second`` of this model's own training, ``seconds`` since the start, ``together`` (the
-        models of its group).
+        with dropout; with a sampled softmax over a part of the windows), ``valid_perplexity`` and
+        ``test_perplexity`` (read in ``batch_size`` streams), ``tokens_per_second`` of this model's own
+        training, ``seconds`` since the start, ``together`` (the models of its group).
     best_epoch
         That of the lowest validation perplexity.
     test_nats, best_test_nats
@@ -131,6 +135,7 @@ class Progression:
     seconds: float = 0.0
     seconds_of_epoch: float = 0.0
     nats_of_epoch: list[float] = field(default_factory=list)
+    tokens_of_epoch: int = 0
     best_perplexity: list[float] = field(default_factory=list)
     best_epoch: list[int] = field(default_factory=list)
     history: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -163,6 +168,7 @@ class Trainer:
         self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.streams = Streams(text.splits["train"].view(np.uint32), settings.batch_size, settings.unroll)
         self.hidden: State = self.model.initial_state(self.streams.n_streams)
+        self.sampled = _sampled_softmax(text, settings, device)
         n_models = len(group)
         self.at = Progression(
             nats_of_epoch=[0.0] * n_models,
@@ -202,9 +208,24 @@ class Trainer:
         inputs, targets = (ids.to(self.device) for ids in self.streams.window(at.window))
         self.model.train()
         outputs, self.hidden = self.model(inputs, self.hidden)
-        losses = self.model.loss(outputs, targets, targets != NO_TARGET, divide_by=self.streams.n_streams)
+        losses, exact = self.losses(outputs, targets)
         torch.autograd.backward(losses.sum())
         self.optimizer.step(self.settings.learning_rate_of(at.epoch + 1))
+        return self.end_step(losses, exact)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is minimised, (K,), and the same over all words; not if that is neither known nor due."""
+        chosen, n_streams = targets != NO_TARGET, self.streams.n_streams
+        losses = self.model.loss(outputs, targets, chosen, n_streams, self.sampled)
+        if self.sampled is None:
+            return losses, losses
+        if self.at.window % EXACT_LOSS_EVERY:
+            return losses, None
+        return losses, self.model.nats(outputs, targets, chosen) / n_streams
+
+    def end_step(self, losses: Tensor, exact: Tensor | None) -> int:
+        """Note the losses and go on to the next window; returns the number of this one's targets."""
+        at = self.at
         for number, loss in enumerate(losses.tolist()):
             if not math.isfinite(loss):
                 raise LexiscopeError(
@@ -212,7 +233,10 @@ class Trainer:
                     f"{at.epoch + 1}",
                     remedy="lower learning_rate or clip_norm, or set precision: float32",
                 )
-            at.nats_of_epoch[number] += loss * self.streams.n_streams
+        if exact is not None:
+            for number, loss in enumerate(exact.tolist()):
+                at.nats_of_epoch[number] += loss * self.streams.n_streams
+            at.tokens_of_epoch += self.streams.n_targets(at.window)
         at.window += 1
         at.seconds_of_epoch += self._lap()
         return self.streams.n_targets(at.window - 1)
@@ -235,7 +259,7 @@ class Trainer:
             record = {
                 "epoch": at.epoch,
                 "learning_rate": settings.learning_rate_of(at.epoch),
-                "train_perplexity": perplexity_of(at.nats_of_epoch[number], n_tokens),
+                "train_perplexity": perplexity_of(at.nats_of_epoch[number], at.tokens_of_epoch),
                 "valid_perplexity": held_out["valid"][number],
                 "test_perplexity": held_out["test"][number],
                 "tokens_per_second": n_tokens / max(at.seconds_of_epoch, 1e-9),
@@ -254,7 +278,8 @@ class Trainer:
                 at.best_perplexity[number], at.best_epoch[number] = held_out["valid"][number], at.epoch
                 for name, tensor in self.model.state_dict().items():
                     self.best[name][number] = tensor[number]
-        at.window, at.seconds_of_epoch, at.nats_of_epoch = 0, 0.0, [0.0] * len(self.model)
+        at.window, at.seconds_of_epoch = 0, 0.0
+        at.nats_of_epoch, at.tokens_of_epoch = [0.0] * len(self.model), 0
         self.hidden = self.model.initial_state(self.streams.n_streams)
 
     def finish(self) -> list[TrainedModel]:
@@ -293,6 +318,11 @@ class Trainer:
         self.at.seconds += lap
         return lap
 
+    def _generators(self) -> list[torch.Generator]:
+        """All that is drawn from in training."""
+        drawing = None if self.sampled is None else self.sampled.generator
+        return [*self.model.generators, *([] if drawing is None else [drawing])]
+
     # Checkpoints -------------------------------------------------------------------------------------
 
     def _save(self) -> None:
@@ -300,7 +330,7 @@ class Trainer:
         self.at.saves += 1
         tensors = {f"best.{name}": tensor for name, tensor in self.best.items()}
         tensors |= {"hidden.h": self.hidden[0], "hidden.c": self.hidden[1]}
-        for number, generator in enumerate(self.model.generators):
+        for number, generator in enumerate(self._generators()):
             tensors[f"generator.{number}"] = generator.get_state()
         arrays = pack(self.model, self.optimizer.stateful, tensors, asdict(self.at))
         self.unfinished.save(f"state-{self.at.saves % 2}", arrays)
@@ -316,7 +346,17 @@ class Trainer:
         self.at = Progression(**state)
         self.hidden = tensors["hidden.h"].to(self.device), tensors["hidden.c"].to(self.device)
         self.best = {name: tensors[f"best.{name}"].to(self.device) for name in self.best}
-        for number, generator in enumerate(self.model.generators):
+        for number, generator in enumerate(self._generators()):
             generator.set_state(tensors[f"generator.{number}"])
         self._clock = time.monotonic()
         logger.info("resuming in epoch %d, at window %d", self.at.epoch + 1, self.at.window)
+
+
+def _sampled_softmax(
+    text: RestrictedText, settings: Settings, device: torch.device
+) -> SampledSoftmax | None:
+    """What draws words, if they are; the same ones for all models, so that groups do not matter."""
+    if settings.softmax == "full":
+        return None
+    counts = np.bincount(text.splits["train"], minlength=len(text)).astype(np.int64)
+    return SampledSoftmax(counts, settings.n_samples, device, torch.Generator().manual_seed(1))

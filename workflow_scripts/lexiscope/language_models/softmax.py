@@ -146,6 +146,16 @@ class SampledSoftmax:
         drawn = torch.exp(uniform * math.log(self.n_words + 1)).long() - 1
         return drawn.clamp(0, self.n_words - 1)
 
+    def candidates(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the words that a batch with these targets is scored against.
+
+        Returns
+        -------
+        Ascending word ids, the different targets among them, and log π of each, float32.
+        """
+        words = torch.unique(torch.cat([batch, self.draw().to(batch.device)]))  # sorted
+        return words, self.log_inclusion(words, len(batch))
+
     def loss(
         self,
         outputs: Tensor,
@@ -161,11 +171,9 @@ class SampledSoftmax:
         Parts that are given the same batch and draw alike have the same candidates: the rows of their
         gradients can be added as they are.
         """
-        batch = targets if batch is None else batch
-        negatives = self.draw().to(targets.device)
-        candidates = torch.unique(torch.cat([batch, negatives]))  # sorted
+        candidates, log_inclusion = self.candidates(targets if batch is None else batch)
         rows = functional.embedding(candidates, weight, sparse=True)  # (candidates, d)
         row_bias = torch.gather(bias, 0, candidates, sparse_grad=True)  # (candidates,)
-        offset = row_bias - self.log_inclusion(candidates, len(batch))
+        offset = row_bias - log_inclusion
         scores = functional.linear(outputs, rows)  # (n, candidates)
         return cross_entropy(scores, offset, torch.searchsorted(candidates, targets), denominator)

@@ -22,6 +22,7 @@ from lexiscope.language_modelling.lstm import input_gates, recurrence
 from lexiscope.language_modelling.model import LanguageModelGroup, State
 from lexiscope.language_modelling.softmax import log_probabilities, target_log_probabilities
 from lexiscope.language_models.streams import NO_TARGET, Streams
+from lexiscope.matrix_products import bmm
 
 UNROLL = 256
 """Steps of a window; with no way back there is nothing else that limits it but memory."""
@@ -54,7 +55,7 @@ class Reader:
         self.output_weight, self.output_bias = model.output_weight().to(precision), model.output_bias
         table = model.input_table().to(precision)  # (K, V, d)
         if model.compression is not None:
-            table = torch.bmm(table, model.compression.to(precision).transpose(1, 2))
+            table = bmm(table, model.compression.to(precision).transpose(1, 2))
         self.multiplied = n_tokens > model.n_words
         self.table = (
             input_gates(table[:, None], self.w_ih[0], self.bias[0])[:, 0] if self.multiplied else table
@@ -74,7 +75,7 @@ class Reader:
             x = states[:, 1:]
         if self.projection is not None:
             shape = x.shape[:3]
-            x = torch.bmm(x.flatten(1, 2), self.projection.transpose(1, 2)).view(*shape, -1)
+            x = bmm(x.flatten(1, 2), self.projection.transpose(1, 2)).view(*shape, -1)
         return x, (torch.stack([h for h, _ in ends]), torch.stack([c for _, c in ends]))
 
     def windows(self, ids: Ids, n_streams: int) -> Iterator[tuple[Tensor, Tensor]]:

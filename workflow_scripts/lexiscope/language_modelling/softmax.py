@@ -20,6 +20,9 @@ from lexiscope.matrix_products import bmm
 LOGITS_AT_ONCE = 1 << 24
 """Logits of one block of products: 64 MiB in float32."""
 
+LOGITS_TO_READ = 1 << 21
+"""The same on a processor where nothing is added up over blocks: few enough to be read again quickly."""
+
 
 def cross_entropy(
     outputs: Tensor,
@@ -71,7 +74,7 @@ class _CrossEntropy(torch.autograd.Function):
         d_outputs = torch.empty_like(outputs) if needs_outputs else None
         d_weight = torch.empty_like(weight, dtype=torch.float32) if needs_weight else None
         d_bias = torch.zeros_like(bias) if needs_bias and bias is not None else None
-        for models, rows in _blocks(outputs, cast.shape[1]):
+        for models, rows in _blocks(outputs, cast.shape[1], LOGITS_AT_ONCE):
             block, words = outputs[models, rows], cast[models]
             logits = bmm(block, words.transpose(1, 2))
             layer_bias = None if bias is None else bias[models]
@@ -178,7 +181,8 @@ def target_log_probabilities(
 ) -> Tensor:
     """Log-probabilities of the targets (n,), float32, shape (K, n); the rest as `log_probabilities`."""
     found = outputs.new_empty(outputs.shape[:2], dtype=torch.float32)
-    for models, rows in _blocks(outputs, weight.shape[1]):
+    at_once = LOGITS_AT_ONCE if outputs.is_cuda else min(LOGITS_AT_ONCE, LOGITS_TO_READ)
+    for models, rows in _blocks(outputs, weight.shape[1], at_once):
         logits = bmm(outputs[models, rows], weight[models].transpose(1, 2)).float()
         if bias is not None:
             logits += bias[models, None]
@@ -187,15 +191,15 @@ def target_log_probabilities(
     return found
 
 
-def _blocks(outputs: Tensor, n_words: int) -> Iterator[tuple[slice, slice]]:
-    """Models and rows whose logits are made together.
+def _blocks(outputs: Tensor, n_words: int, at_once: int) -> Iterator[tuple[slice, slice]]:
+    """Models and rows whose logits, at most so many, are made together.
 
     On a processor, models whose logits do not fit its cache together are better off one after another.
     """
     n_models, n_rows, _ = outputs.shape
-    together = LOGITS_AT_ONCE if outputs.is_cuda else CACHED_LOGITS
+    together = at_once if outputs.is_cuda else CACHED_LOGITS
     models = max(1, together // max(1, n_rows * n_words))
-    rows = max(1, LOGITS_AT_ONCE // n_words)
+    rows = max(1, at_once // n_words)
     for first in range(0, n_models, models):
         for start in range(0, n_rows, rows):
             yield slice(first, first + models), slice(start, start + rows)

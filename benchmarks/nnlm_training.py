@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,8 +43,8 @@ from lexiscope.files import open_binary
 from lexiscope.language_modelling.model import LanguageModelGroup
 from lexiscope.language_modelling.optimizers import make_optimizer
 from lexiscope.language_modelling.settings import ModelSpec, Settings
+from lexiscope.language_modelling.train import sampled_softmax
 from lexiscope.language_models.numerics import choose_precision
-from lexiscope.language_models.softmax import SampledSoftmax
 from lexiscope.language_models.streams import Streams
 
 WARM_UP = 1
@@ -144,13 +145,10 @@ class PlainLoop(Loop):
 class OurLoop(Loop):
     """As in `lexiscope.language_modelling.train.Trainer`."""
 
-    def __init__(self, ids: NDArray[np.uint32], model: LanguageModelGroup, softmax: str = "full") -> None:
+    def __init__(self, ids: NDArray[np.uint32], model: LanguageModelGroup) -> None:
         super().__init__(ids, model.settings, model.device)
-        self.model, self.sampled = model, None
-        if softmax == "sampled":
-            counts = np.bincount(ids, minlength=model.n_words).astype(np.int64)
-            drawing = torch.Generator().manual_seed(1)
-            self.sampled = SampledSoftmax(counts, model.settings.n_samples, model.device, drawing)
+        self.model = model
+        self.sampled = sampled_softmax(ids, model.n_words, model.settings, model.device)
         self.optimizer = make_optimizer(model.parameters(), model.settings)
         self.state = model.initial_state(self.streams.n_streams)
 
@@ -220,9 +218,11 @@ def compare(options: argparse.Namespace) -> None:
     random = np.random.default_rng(2)
     table = random.standard_normal((options.vocabulary, options.dim)).astype(np.float32) * 0.1
 
-    def group(seeds: range, dropout: float = 0.5, kind: torch.dtype = precision) -> LanguageModelGroup:
+    def group(
+        seeds: range, dropout: float = 0.5, kind: torch.dtype = precision, **further: Any
+    ) -> LanguageModelGroup:
         specs = [ModelSpec(f"model {seed}", "frozen", "trainable", table, seed=seed) for seed in seeds]
-        chosen = replace(settings, dropout=dropout)
+        chosen = replace(settings, dropout=dropout, **further)
         return LanguageModelGroup(specs, chosen, options.vocabulary, device, kind)
 
     check_same(ids, settings, table, group(range(1), 0.0, torch.float32))
@@ -230,7 +230,7 @@ def compare(options: argparse.Namespace) -> None:
     alone = [OurLoop(ids, group(range(seed, seed + 1))) for seed in several]
     plain, ours = PlainLoop(ids, settings, table, group(range(1))), OurLoop(ids, group(range(1)))
     exact = OurLoop(ids, group(range(1), kind=torch.float32))
-    sampled = OurLoop(ids, group(range(1)), "sampled")
+    sampled = OurLoop(ids, group(range(1), softmax="sampled"))
     together = OurLoop(ids, group(several))
     kind = str(precision).removeprefix("torch.")
     first, by_one = "plain PyTorch, float32", f"{options.models} models one after another"

@@ -75,6 +75,7 @@ def test_the_softmax_in_blocks_is_torchs_cross_entropy(
     at_once: int, has_bias: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(softmax, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(softmax, "LOGITS_TO_READ", at_once)
     monkeypatch.setattr(softmax, "CACHED_LOGITS", 3 * V)
     n = 10
     targets = torch.arange(n) % V

@@ -37,7 +37,7 @@ class ExperimentConfig(Section):
         Of the matrix products in training; ``auto`` is bfloat16 where the processor has it.
     softmax
         ``full``, or ``sampled``: training scores the words of a window against ``n_samples`` drawn words.
-        Whatever is reported is exact.
+        Perplexities that are reported are over all words.
     """
 
     corpus: Name

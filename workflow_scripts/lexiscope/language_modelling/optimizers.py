@@ -104,6 +104,7 @@ def _numbers(gradient: Tensor) -> Tensor:
 
 def _add_rows(parameter: nn.Parameter, gradient: Tensor, factors: Tensor) -> None:
     """Add each model's rows of a sparse gradient (K, V, d), multiplied by its factor (K,)."""
-    models, rows = gradient.coalesce().indices()
-    values = gradient.coalesce().values() * factors[models, None]
+    gradient = gradient.coalesce()
+    models, rows = gradient.indices()
+    values = gradient.values() * factors[models, None]
     parameter.flatten(0, 1).index_add_(0, models * parameter.shape[1] + rows, values)

@@ -181,7 +181,7 @@ def target_log_probabilities(
 ) -> Tensor:
     """Log-probabilities of the targets (n,), float32, shape (K, n); the rest as `log_probabilities`."""
     found = outputs.new_empty(outputs.shape[:2], dtype=torch.float32)
-    at_once = LOGITS_AT_ONCE if outputs.is_cuda else min(LOGITS_AT_ONCE, LOGITS_TO_READ)
+    at_once = LOGITS_AT_ONCE if outputs.is_cuda else LOGITS_TO_READ
     for models, rows in _blocks(outputs, weight.shape[1], at_once):
         logits = bmm(outputs[models, rows], weight[models].transpose(1, 2)).float()
         if bias is not None:

@@ -168,7 +168,7 @@ class Trainer:
         self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.streams = Streams(text.splits["train"].view(np.uint32), settings.batch_size, settings.unroll)
         self.hidden: State = self.model.initial_state(self.streams.n_streams)
-        self.sampled = _sampled_softmax(text, settings, device)
+        self.sampled = sampled_softmax(text.splits["train"], len(text), settings, device)
         n_models = len(group)
         self.at = Progression(
             nats_of_epoch=[0.0] * n_models,
@@ -352,11 +352,14 @@ class Trainer:
         logger.info("resuming in epoch %d, at window %d", self.at.epoch + 1, self.at.window)
 
 
-def _sampled_softmax(
-    text: RestrictedText, settings: Settings, device: torch.device
+def sampled_softmax(
+    ids: NDArray[np.integer], n_words: int, settings: Settings, device: torch.device
 ) -> SampledSoftmax | None:
-    """What draws words, if they are; the same ones for all models, so that groups do not matter."""
+    """What draws words while a text is read, if the settings want it, else None.
+
+    It draws the same ones for all models, so that it does not matter which are trained together.
+    """
     if settings.softmax == "full":
         return None
-    counts = np.bincount(text.splits["train"], minlength=len(text)).astype(np.int64)
+    counts = np.bincount(ids, minlength=n_words).astype(np.int64)
     return SampledSoftmax(counts, settings.n_samples, device, torch.Generator().manual_seed(1))

@@ -68,6 +68,20 @@ def read_lines(path: Path) -> list[list[str]]:
         return [line.split() for line in stream.read().decode("utf-8").splitlines()]
 
 
+def text_of(lines: Mapping[Split, list[list[str]]]) -> RestrictedText:
+    """The text over all words of its training part, by falling count."""
+    tokens = {
+        split: [word for words in sentences for word in (*words, EOS)] for split, sentences in lines.items()
+    }
+    counts = Counter(word for word in tokens["train"] if word not in SPECIALS)
+    words = (*SPECIALS, *(word for word, _ in counts.most_common()))
+    ids = {word: number for number, word in enumerate(words)}
+    splits: dict[Split, np.ndarray] = {
+        split: np.array([ids[word] for word in part], dtype=np.int32) for split, part in tokens.items()
+    }
+    return RestrictedText(words, splits, source="")
+
+
 def start_example(
     options: argparse.Namespace, lines: Mapping[Split, list[list[str]]], folder: Path
 ) -> subprocess.Popen[str]:
@@ -100,17 +114,8 @@ def train(
     options: argparse.Namespace, lines: Mapping[Split, list[list[str]]], checkpoint: Path
 ) -> TrainedModel:
     """The ``untied`` model in Lexiscope; its learning rate falls after epoch 6, as in Zaremba et al."""
-    tokens = {
-        split: [word for words in sentences for word in (*words, EOS)] for split, sentences in lines.items()
-    }
-    counts = Counter(word for word in tokens["train"] if word not in SPECIALS)
-    words = (*SPECIALS, *(word for word, _ in counts.most_common()))
-    ids = {word: number for number, word in enumerate(words)}
-    splits: dict[Split, np.ndarray] = {
-        split: np.array([ids[word] for word in part], dtype=np.int32) for split, part in tokens.items()
-    }
-    text = RestrictedText(words, splits, source="")
-    print(f"{len(words)} words; tokens: {', '.join(f'{s} {len(part)}' for s, part in splits.items())}")
+    text = text_of(lines)
+    print(f"{len(text)} words; tokens: {', '.join(f'{s} {text.n_tokens(s)}' for s in SPLITS)}")
     settings = Settings(
         hidden_size=options.hidden,
         num_layers=2,

@@ -14,7 +14,7 @@ are compared. Words are drawn at random (Zipf), or are the Penn Treebank's in a 
 
 All begin with the same weights, and tell their perplexity over the windows trained on; Lexiscope also
 trains in float32, with the same dropout, to tell what its precision does. The sampled softmax has no such
-perplexity: what it does is seen in `nnlm_reference.py`, which trains for epochs.
+perplexity: what it does is seen in `nnlm_frozen_input.py` and `nnlm_reference.py`, which train for epochs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,18 +85,24 @@ class Plain(nn.Module):
         outputs, state = self.lstm(self.dropout(self.embedding(ids)), state)
         return self.softmax(self.dropout(outputs)), state
 
-    @torch.no_grad()
-    def copy_weights(self, model: LanguageModelGroup) -> None:
-        """Take over the weights of a group of one."""
+    def shared_with(self, model: LanguageModelGroup) -> Iterator[tuple[Tensor, Tensor]]:
+        """The weights that it has in common with a group of one: its own, and the group's."""
         for layer in range(model.settings.num_layers):
             for ours, theirs in (("w_ih", "weight_ih"), ("w_hh", "weight_hh")):
-                getattr(self.lstm, f"{theirs}_l{layer}").copy_(getattr(model, ours)[layer][0])
+                yield getattr(self.lstm, f"{theirs}_l{layer}"), getattr(model, ours)[layer][0]
             for name in ("bias_ih", "bias_hh"):
-                getattr(self.lstm, f"{name}_l{layer}").copy_(getattr(model, name)[layer][0])
+                yield getattr(self.lstm, f"{name}_l{layer}"), getattr(model, name)[layer][0]
         assert model.softmax is not None
         assert model.output_bias is not None
-        self.softmax.weight.copy_(model.softmax[0])
-        self.softmax.bias.copy_(model.output_bias[0])
+        yield self.softmax.weight, model.softmax[0]
+        yield self.softmax.bias, model.output_bias[0]
+
+    @torch.no_grad()
+    def copied_to(self, model: LanguageModelGroup) -> LanguageModelGroup:
+        """The group of one, with these weights."""
+        for own, others in self.shared_with(model):
+            others.copy_(own)
+        return model
 
 
 class Loop:
@@ -105,6 +111,10 @@ class Loop:
     def __init__(self, ids: NDArray[np.uint32], settings: Settings, device: torch.device) -> None:
         self.streams = Streams(ids, settings.batch_size, settings.unroll)
         self.settings, self.device = settings, device
+        self.window = 0
+
+    def start_again(self) -> None:
+        """Go back to the start of the text."""
         self.window = 0
 
     def next(self) -> tuple[Tensor, Tensor]:
@@ -123,11 +133,17 @@ class PlainLoop(Loop):
     ) -> None:
         super().__init__(ids, settings, start.device)
         self.model = Plain(torch.from_numpy(table), settings, len(table)).to(start.device)
-        self.model.copy_weights(start)
+        with torch.no_grad():
+            for own, others in self.model.shared_with(start):
+                own.copy_(others)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=settings.learning_rate)
         self.criterion = nn.CrossEntropyLoss()
         self.state: tuple[Tensor, Tensor] | None = None
+
+    def start_again(self) -> None:
+        super().start_again()
+        self.state = None
 
     def step(self) -> float:
         """Train on the next window; returns the mean loss."""
@@ -150,7 +166,11 @@ class OurLoop(Loop):
         self.model = model
         self.sampled = sampled_softmax(ids, model.n_words, model.settings, model.device)
         self.optimizer = make_optimizer(model.parameters(), model.settings)
-        self.state = model.initial_state(self.streams.n_streams)
+        self.start_again()
+
+    def start_again(self) -> None:
+        super().start_again()
+        self.state = self.model.initial_state(self.streams.n_streams)
 
     def step(self) -> float:
         """Train on the next window; returns the mean loss of the first model."""

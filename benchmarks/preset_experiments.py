@@ -12,15 +12,12 @@ and is not kept.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import yaml
-from workflow_overhead import calls
+from workflow_overhead import calls, run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ONLY_FOR_EXPERIMENTS = {"bilm", "domain_classifier"}
@@ -71,14 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "experiments.yaml"
         config.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
-        command = [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
-            *("--workflow-profile", str(REPOSITORY / "profiles" / "default")),
-            *("--cores", given.cores, "--configfile", str(config), "--quiet", "all"),
-        ]
-        begin = time.perf_counter()
-        subprocess.run(command, cwd=folder, check=True)
-        wall = time.perf_counter() - begin
+        wall = run(config, Path(folder), given.cores)
         found = calls(Path(folder) / "logs")
         words = {
             path.name.partition(".")[0]: len(path.read_text(encoding="utf-8").splitlines())

@@ -21,6 +21,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FINISHED = re.compile(r"^(\S+ \S+) INFO finished in ([\d.]+) s$", re.M)
 
 
+def run(study: Path, folder: Path, cores: str) -> float:
+    """Run a study in an empty folder; returns the wall time in seconds."""
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
+        *("--workflow-profile", str(REPOSITORY / "profiles" / "default")),
+        *("--cores", cores, "--configfile", str(study.resolve()), "--quiet", "all"),
+    ]
+    begin = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True)
+    return time.perf_counter() - begin
+
+
 def calls(logs: Path) -> list[tuple[float, float, str]]:
     """Begin, end (seconds since the epoch) and rule of each library call."""
     found = []
@@ -47,14 +59,7 @@ def main() -> None:
     parser.add_argument("--study", type=Path, default=REPOSITORY / "config.yaml")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
-            *("--workflow-profile", str(REPOSITORY / "profiles" / "default")),
-            *("--cores", given.cores, "--configfile", str(given.study.resolve()), "--quiet", "all"),
-        ]
-        begin = time.perf_counter()
-        subprocess.run(command, cwd=folder, check=True)
-        wall = time.perf_counter() - begin
+        wall = run(given.study, Path(folder), given.cores)
         found = calls(Path(folder) / "logs")
     work = covered(found)
     for name in sorted({name for *_, name in found}):

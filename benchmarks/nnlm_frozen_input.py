@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 from gensim.models import Word2Vec
 from nnlm_reference import read_lines, text_of
-from nnlm_training import OurLoop, PlainLoop
+from nnlm_training import OurLoop, PlainLoop, timed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -93,10 +92,11 @@ def compare(text: RestrictedText, table: NDArray[np.float32], options: argparse.
         optimizer="sgd",
     )
     precision = choose_precision(options.precision, device)
+    kind = str(precision).removeprefix("torch.")
     spec = ModelSpec("frozen", "frozen", "trainable", table, seed=1)
 
-    def group(kind: torch.dtype = torch.float32, **further: Any) -> LanguageModelGroup:
-        return LanguageModelGroup([spec], replace(settings, **further), len(text), device, kind)
+    def group(dtype: torch.dtype = torch.float32, **further: Any) -> LanguageModelGroup:
+        return LanguageModelGroup([spec], replace(settings, **further), len(text), device, dtype)
 
     ids = text.splits["train"][: options.max_tokens].view(np.uint32)
     plain = PlainLoop(ids, settings, table, group())
@@ -109,16 +109,17 @@ def compare(text: RestrictedText, table: NDArray[np.float32], options: argparse.
                 draw_from(ours, masks)
             other = "" if masks is None else f", masks {masks}"
             loops[f"Lexiscope, {softmax} softmax{other}"] = ours
+    reader = group()  # takes the plain loop's weights, to read with them
     n_windows = len(plain.streams) - 1  # the last one is shorter, and not full
     n_tokens = n_windows * settings.batch_size * settings.unroll
     print(
         f"{options.layers} x {options.hidden}, {len(text)} words, frozen input of {options.dim}, "
-        f"{n_tokens} tokens an epoch, {device}, {options.threads} thread(s), Lexiscope in {precision}"
+        f"{n_tokens} tokens an epoch, {device}, {options.threads} thread(s), Lexiscope in {kind}"
     )
     print("| epoch | | ms a window, median | tokens/s | | valid | test | |\n" + 8 * "|---" + "|")
     for epoch in range(1, options.epochs + 1):
         times = train_epoch(loops, n_windows, device)
-        reader, found = group(), {}
+        found = {}
         for name, loop in loops.items():
             model = loop.model if isinstance(loop, OurLoop) else plain.model.copied_to(reader)
             found[name] = [
@@ -153,11 +154,7 @@ def train_epoch(
         loop.start_again()
     for number in range(n_windows):
         for name, loop in loops.items():
-            begin = time.perf_counter()
-            loop.step()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times[name].append(time.perf_counter() - begin)
+            times[name].append(timed(loop.step, device))
         if number % 100 == 99:
             print(
                 f"window {number + 1} of {n_windows}, "

@@ -98,6 +98,12 @@ class Plain(nn.Module):
         yield self.softmax.bias, model.output_bias[0]
 
     @torch.no_grad()
+    def copy_weights(self, model: LanguageModelGroup) -> None:
+        """Take over the weights of a group of one."""
+        for own, others in self.shared_with(model):
+            own.copy_(others)
+
+    @torch.no_grad()
     def copied_to(self, model: LanguageModelGroup) -> LanguageModelGroup:
         """The group of one, with these weights."""
         for own, others in self.shared_with(model):
@@ -133,9 +139,7 @@ class PlainLoop(Loop):
     ) -> None:
         super().__init__(ids, settings, start.device)
         self.model = Plain(torch.from_numpy(table), settings, len(table)).to(start.device)
-        with torch.no_grad():
-            for own, others in self.model.shared_with(start):
-                own.copy_(others)
+        self.model.copy_weights(start)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=settings.learning_rate)
         self.criterion = nn.CrossEntropyLoss()
@@ -184,6 +188,15 @@ class OurLoop(Loop):
         return first / len(targets)
 
 
+def timed(function: Callable[[], object], device: torch.device) -> float:
+    """Wall time of a call, until the device has done its work."""
+    start = time.perf_counter()
+    function()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
 def take_turns(
     contenders: dict[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, float]:
@@ -191,12 +204,9 @@ def take_turns(
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(WARM_UP + rounds):
         for name, function in contenders.items():
-            start = time.perf_counter()
-            function()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
+            seconds = timed(function, device)
             if number >= WARM_UP:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(seconds)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from workflow_overhead import calls, run
+from workflow_overhead import REPOSITORY, calls, run, tell_rules
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 ONLY_FOR_EXPERIMENTS = {"bilm", "domain_classifier"}
 NOT_NEEDED = ("language_models", "l2_paths", "analysis", "probes")
 
@@ -28,12 +27,12 @@ def dimension_of(name: str, study: dict[str, Any]) -> int:
     """Numbers of a vector of a space, as its configuration tells."""
     space = study["spaces"][name]
     if "model" in space:
-        return study["language_models"][space["model"]]["embedding_dim"]
+        return int(study["language_models"][space["model"]]["embedding_dim"])
     if "of" in space:
-        return space.get("dim") or dimension_of(space["of"], study)
+        return int(space["dim"]) if "dim" in space else dimension_of(space["of"], study)
     if "like" in space:
         return dimension_of(space["like"], study)
-    return space["vector_size"]
+    return int(space["vector_size"])
 
 
 def stand_in(study: dict[str, Any], data: Path) -> dict[str, Any]:
@@ -74,9 +73,7 @@ def main() -> None:
             path.name.partition(".")[0]: len(path.read_text(encoding="utf-8").splitlines())
             for path in sorted(Path(folder).glob("results/*/language_modelling/*.vocabulary.txt"))
         }
-    for name in sorted({name for *_, name in found}):
-        own = [end - begin for begin, end, other in found if other == name]
-        print(f"{name:24} {len(own):3} calls {sum(own) / 60:6.1f} min")
+    tell_rules(found)
     print("words: " + ", ".join(f"{count} ({name})" for name, count in words.items()))
     print(f"wall time {wall / 60:.1f} min on {given.cores} cores")
 

@@ -53,6 +53,13 @@ def covered(intervals: list[tuple[float, float, str]]) -> float:
     return total
 
 
+def tell_rules(found: list[tuple[float, float, str]]) -> None:
+    """Print the calls of each rule, and the seconds they took."""
+    for name in sorted({name for *_, name in found}):
+        own = [end - begin for begin, end, other in found if other == name]
+        print(f"{name:24} {len(own):3} calls {sum(own):8.1f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cores", default="2")
@@ -62,9 +69,7 @@ def main() -> None:
         wall = run(given.study, Path(folder), given.cores)
         found = calls(Path(folder) / "logs")
     work = covered(found)
-    for name in sorted({name for *_, name in found}):
-        own = [end - begin for begin, end, other in found if other == name]
-        print(f"{name:24} {len(own):3} calls {sum(own):8.1f} s")
+    tell_rules(found)
     print(
         f"wall time {wall:.1f} s, some call running {work:.1f} s, overhead {100 * (1 - work / wall):.1f} %"
     )
